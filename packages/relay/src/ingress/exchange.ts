@@ -1,0 +1,78 @@
+// The seam between the pipeline and whatever speaks HTTP to visitors: one exchange, head in, body chunks,
+// trailers, end, abort, with backpressure. node:http and node:http2 fill it now; a leaner engine can fill it
+// later without the pipeline noticing. Must not know routing, identity, policy or tunnels.
+
+import type { Fields } from "@sallyport/shared/http/fields";
+
+export interface Peer {
+  /** Textual IP address of the TCP peer, or of the PROXY protocol header where the listener accepts one. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A request head exactly as received; nothing in it has been judged yet. */
+export interface IngressRequest {
+  readonly httpVersion: "1.0" | "1.1" | "2.0";
+  readonly method: string;
+  /** Request-target or :path as received, latin1. */
+  readonly target: string;
+  /** HTTP/2 :authority; undefined on HTTP/1. */
+  readonly authority: string | undefined;
+  /** Field lines as received, HTTP/2 pseudo-fields left out. */
+  readonly fields: Fields;
+  readonly scheme: "http" | "https";
+  /** Visitor-side TLS server name, lower-case; undefined without TLS or SNI. */
+  readonly serverName: string | undefined;
+  readonly peer: Peer;
+  /** True when the client asked for a protocol upgrade (HTTP/1.1 Upgrade + Connection: upgrade). */
+  readonly upgrade: boolean;
+  /** True when the head already ended the request (no body will come). */
+  readonly bodyless: boolean;
+}
+
+/** What the owner of an exchange is told. Never called re-entrantly from within a method of {@link IngressExchange}. */
+export interface IngressHandler {
+  /** Body bytes (raw bytes both ways after {@link IngressExchange.switchProtocols}). */
+  onData(chunk: Uint8Array): void;
+  /** The visitor sent everything. Request trailers are dropped (R-C5). */
+  onEnd(): void;
+  /** The visitor went away, or broke HTTP after its head; `http2Code` is its RST_STREAM code, 0 on HTTP/1. Nothing follows. */
+  onAbort(http2Code: number): void;
+  /** After write() returned false: write again. */
+  onDrain(): void;
+  /** The response (or upgraded stream) is wholly handed to the kernel or given up; last call of all. */
+  onClose(): void;
+}
+
+export interface IngressExchange {
+  readonly request: IngressRequest;
+  /** Sets the receiver of everything that follows. Body bytes start to flow with {@link resume}, not before. */
+  setHandler(handler: IngressHandler): void;
+  /** Starts or goes on with the flow of body bytes. */
+  resume(): void;
+  pause(): void;
+  /** Sends 100 Continue if the visitor waits for it; at most once; no-op otherwise. */
+  sendContinue(): void;
+  /** Sends an interim response (103); no-op towards HTTP/1.0. */
+  sendInformational(status: number, fields: Fields): void;
+  /**
+   * Sends the response head. `end`: no body follows. Fields go out in order with duplicates; the engine adds
+   * only framing (chunked where no Content-Length is given on HTTP/1.1), Date, and Connection where it closes.
+   */
+  sendHead(status: number, fields: Fields, end: boolean): void;
+  /** Body bytes; false when the visitor's socket is full: stop until onDrain(). */
+  write(chunk: Uint8Array): boolean;
+  /** Ends the response; trailers go out on HTTP/2 and on chunked HTTP/1.1, else they are dropped. */
+  end(trailers?: Fields): void;
+  /** Answers an upgrade with 101 and these fields; from then on onData/write/end are raw bytes with half-close. */
+  switchProtocols(fields: Fields): void;
+  /**
+   * Cuts the exchange so that the visitor can tell it is incomplete: RST_STREAM with `http2Code` (default
+   * INTERNAL_ERROR) on HTTP/2, socket destroyed on HTTP/1. Idempotent.
+   */
+  abort(http2Code?: number): void;
+  /** Must be called before sendHead: on HTTP/1 close the socket after this response and parse nothing more of it (R-D7). */
+  closeConnectionAfter(): void;
+}
+
+export type ExchangeListener = (exchange: IngressExchange) => void;
