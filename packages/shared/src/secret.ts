@@ -1,9 +1,10 @@
 // Secrets as a type: they cannot be printed, serialised or compared with == by accident.
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { inspect } from "node:util";
 
 const REDACTED = "[redacted]";
+// util.inspect.custom, spelt out because isolated declarations cannot infer an imported symbol as a method name.
+const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom") as typeof INSPECT;
 
 /** Holds a secret string; every way of printing it yields `[redacted]`. */
 export class Secret {
@@ -31,7 +32,7 @@ export class Secret {
     return REDACTED;
   }
 
-  [inspect.custom](): string {
+  [INSPECT](): string {
     return REDACTED;
   }
 }
