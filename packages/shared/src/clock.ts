@@ -31,7 +31,7 @@ export class ManualClock implements Clock {
   #sequence = 0;
   readonly #pending = new Map<number, { readonly dueMs: number; readonly task: () => void }>();
 
-  constructor(nowMs = Date.UTC(2026, 0, 1)) {
+  constructor(nowMs: number = Date.UTC(2026, 0, 1)) {
     this.#nowMs = nowMs;
   }
 

@@ -1,10 +1,9 @@
 // Secrets as a type: they cannot be printed, serialised or compared with == by accident.
 
 import { createHash, timingSafeEqual } from "node:crypto";
+import { inspect } from "node:util";
 
 const REDACTED = "[redacted]";
-// util.inspect.custom, spelt out because isolated declarations cannot infer an imported symbol as a method name.
-const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom") as typeof INSPECT;
 
 /** Holds a secret string; every way of printing it yields `[redacted]`. */
 export class Secret {
@@ -32,10 +31,10 @@ export class Secret {
     return REDACTED;
   }
 
-  [INSPECT](): string {
-    return REDACTED;
-  }
 }
+
+// Not a class member, because isolated declarations cannot infer a computed name.
+Object.defineProperty(Secret.prototype, inspect.custom, { value: () => REDACTED });
 
 /** Compares two strings through their SHA-256 digests, so that time depends on neither content nor length match. */
 export function equalInConstantTime(a: string, b: string): boolean {
