@@ -63,7 +63,8 @@ if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE_MAJOR) {
   process.exit(1);
 }
 
-const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-await step("installing dependencies", "npx", ["--yes", packageManager, "install", "--frozen-lockfile"]);
+// Not the packageManager field: pnpm 12 wants to record that one in the lock file, which not every registry lets it do.
+const { config } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+await step("installing dependencies", "npx", ["--yes", `pnpm@${config.pnpm}`, "install", "--frozen-lockfile"]);
 await step("building", "tsc", ["-b", "packages/relay", "packages/connector"]);
 process.exit(await run(join(bin, "node"), [JOBS[job], ...rest]));
