@@ -1,0 +1,32 @@
+// Which parts of a configuration file may hold a secret, so that excerpts in messages do not print it (R-J4).
+// Secrets belong in {env} and {file} references; this is for the file in which somebody wrote one by mistake.
+
+import { type Document, isMap, isScalar, visit } from "yaml";
+
+const SECRET_KEY = /secret|passw|passphrase|private_?key|api_?key|token|credential/i;
+/** Keys that match above but hold the public name of something. */
+const PUBLIC_KEYS = new Set(["serviceToken", "anyServiceToken", "serviceTokens"]);
+/** Key names in a reference to a secret: what they hold is a name, not the secret. */
+const REFERENCE_KEYS = new Set(["env", "file"]);
+const URL_WITH_PASSWORD = /\/\/[^/\s:@]*:[^/\s@]+@/;
+
+/** Start and end offsets of scalars that look like secrets. A multi-line one is covered up to the end of its first line. */
+export function sensitiveSpans(document: Document.Parsed): (readonly [number, number])[] {
+  const spans: (readonly [number, number])[] = [];
+  visit(document, {
+    Scalar(_key, node, ancestors) {
+      if (node.range === null || node.range === undefined || _key === "key") return;
+      const key = keyAbove(ancestors);
+      const named = key !== undefined && !PUBLIC_KEYS.has(key) && !REFERENCE_KEYS.has(key) && SECRET_KEY.test(key);
+      const looks = typeof node.value === "string" && URL_WITH_PASSWORD.test(node.value);
+      if (named || looks) spans.push([node.range[0], node.range[1]]);
+    },
+  });
+  return spans;
+}
+
+function keyAbove(ancestors: readonly unknown[]): string | undefined {
+  const pair = ancestors.at(-1) as { readonly key?: unknown } | undefined;
+  if (pair === undefined || isMap(pair) || !("key" in pair)) return undefined;
+  return isScalar(pair.key) && typeof pair.key.value === "string" ? pair.key.value : undefined;
+}

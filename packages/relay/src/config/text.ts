@@ -1,0 +1,235 @@
+// YAML text to plain values, with the place of every value kept for messages. Strict on purpose: one document,
+// unique string keys, no tags, no merge keys, few aliases, bounded size and depth (R-N1).
+// Must not know what the keys mean.
+
+import { type Document, type Node, type Pair, type Scalar, LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseDocument, visit } from "yaml";
+import { type ConfigPath, type Finding, type Problem, formatPath, printable } from "./problem.ts";
+import { sensitiveSpans } from "./redact.ts";
+
+/** 10,000 applications take about 2 MB. */
+export const MAX_CONFIG_BYTES: number = 8 * 1024 * 1024;
+/** Aliases share a list or a mapping; more of them than this is a mistake or an attack on memory. */
+export const MAX_ALIASES = 100;
+/** The deepest documented option is nine levels down. */
+export const MAX_DEPTH = 32;
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+  readonly length: number;
+}
+
+/** A parsed configuration file, or as much of it as could be read. */
+export interface ConfigText {
+  readonly file: string;
+  /** Lines for excerpts, with the values of keys that hold secrets blanked. */
+  readonly lines: readonly string[];
+  /** Undefined when the text is no usable YAML. */
+  readonly value: unknown;
+  readonly problems: readonly Problem[];
+  /** Turns a finding into a problem by looking up where its path stands. */
+  locate(finding: Finding): Problem;
+}
+
+/** Reads YAML. Never throws, whatever the text. */
+export function parseConfigText(file: string, text: string): ConfigText {
+  const counter = new LineCounter();
+  const lines = text.split(/\r\n|\n|\r/);
+  const problemAt = (place: Place, finding: Finding): Problem => ({
+    severity: finding.severity ?? "error",
+    file,
+    ...place,
+    path: formatPath(finding.path),
+    code: finding.code,
+    message: finding.message,
+    remedy: finding.remedy,
+  });
+  const unusable = (finding: Finding, offset = 0): ConfigText => ({
+    file,
+    lines,
+    value: undefined,
+    problems: [problemAt(placeOf(counter, lines, offset, offset + 1), finding)],
+    locate: (other) => problemAt({ line: 1, column: 1, length: 1 }, other),
+  });
+
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(text, { lineCounter: counter, strict: true, uniqueKeys: true, merge: false, prettyErrors: false, logLevel: "silent" });
+  } catch {
+    // The composer recurses: absurd nesting ends in a RangeError rather than in a list of errors.
+    return unusable(TOO_DEEP);
+  }
+  const place = (start: number, end: number): Place => placeOf(counter, lines, start, end);
+  const faults = [...document.errors, ...document.warnings].map((fault) => problemAt(place(...fault.pos), syntaxFinding(fault.code, fault.message)));
+  if (faults.length > 0) return { ...unusable(TOO_DEEP), problems: faults };
+
+  const structural = structureFaults(document);
+  if (structural.length > 0) {
+    return { ...unusable(TOO_DEEP), problems: structural.map(({ range, finding }) => problemAt(place(...range), finding)) };
+  }
+  return {
+    file,
+    lines: blank(lines, sensitiveSpans(document).map(([start, end]) => place(start, end))),
+    value: document.toJS({ maxAliasCount: MAX_ALIASES }),
+    problems: [],
+    locate: (finding) => problemAt(place(...rangeOf(document, finding.path, finding.at ?? "value")), finding),
+  };
+}
+
+const TOO_DEEP: Finding = {
+  path: [],
+  code: "ERR_CONFIG_SYNTAX",
+  message: `the file nests deeper than ${MAX_DEPTH} levels`,
+  remedy: "use the structure of the documented options; none of them is nested that deeply",
+};
+
+const SYNTAX_REMEDY: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: "indent with spaces; YAML does not allow tabs there",
+  BAD_INDENT: "align this line with its neighbours: keys of one mapping start in one column",
+  MULTIPLE_DOCS: "keep one document per file: remove the `---` and what follows",
+  MISSING_CHAR: "close the quote or bracket that was opened, or quote the whole value",
+  UNEXPECTED_TOKEN: "quote the value if it starts with a special character such as * & ! % @ { [",
+  TAG_RESOLVE_FAILED: "remove the tag; values are plain text, numbers, lists and mappings",
+};
+
+function syntaxFinding(code: string, message: string): Finding {
+  if (code === "DUPLICATE_KEY") {
+    return {
+      path: [],
+      code: "ERR_CONFIG_DUPLICATE_KEY",
+      message: "this key is already written in the same mapping",
+      remedy: "keep one of them; two would leave it open which one counts",
+    };
+  }
+  // The parser's messages may quote the file; the excerpt shows the place already.
+  const what = message.split("\n", 1)[0]?.replace(/:\s.*$/, "") ?? code;
+  return { path: [], code: "ERR_CONFIG_SYNTAX", message: `not valid YAML: ${what}`, remedy: SYNTAX_REMEDY[code] ?? "check indentation, quotes and brackets around this place" };
+}
+
+interface StructureFault {
+  readonly range: readonly [number, number];
+  readonly finding: Finding;
+}
+
+function structureFaults(document: Document.Parsed): StructureFault[] {
+  const faults: StructureFault[] = [];
+  let aliases = 0;
+  visit(document, (_key, node, ancestors) => {
+    if (ancestors.length > MAX_DEPTH * 2) {
+      faults.push({ range: [0, 1], finding: TOO_DEEP });
+      return visit.BREAK;
+    }
+    if (isPair(node) && !hasPlainKey(node)) faults.push({ range: rangeOfNode(node.key), finding: BAD_KEY });
+    if (isAlias(node) && ++aliases > MAX_ALIASES) {
+      faults.push({ range: rangeOfNode(node), finding: TOO_MANY_ALIASES });
+      return visit.BREAK;
+    }
+    return undefined;
+  });
+  if (faults.length === 0 && !expandable(document)) faults.push({ range: [0, 1], finding: TOO_MANY_ALIASES });
+  return faults;
+}
+
+/** Aliases inside aliased values multiply ("billion laughs"), and one inside itself never ends; toJS counts what they would become. */
+function expandable(document: Document.Parsed): boolean {
+  try {
+    document.toJS({ maxAliasCount: MAX_ALIASES });
+    return !hasCycle(document);
+  } catch {
+    return false;
+  }
+}
+
+function hasCycle(document: Document.Parsed): boolean {
+  let cycle = false;
+  visit(document, {
+    Alias(_key, alias, ancestors) {
+      const target = alias.resolve(document);
+      cycle ||= target !== undefined && ancestors.includes(target);
+      return cycle ? visit.BREAK : undefined;
+    },
+  });
+  return cycle;
+}
+
+const BAD_KEY: Finding = {
+  path: [],
+  code: "ERR_CONFIG_SYNTAX",
+  message: "a key must be plain text",
+  remedy: "write the key as a word, or quote it; numbers, lists and mappings cannot be keys",
+};
+
+const TOO_MANY_ALIASES: Finding = {
+  path: [],
+  code: "ERR_CONFIG_ALIAS",
+  message: `the aliases (*name) of this file expand to more than ${MAX_ALIASES} values, or contain themselves`,
+  remedy: "write reusable groups and policies and refer to them by name instead of by YAML alias",
+};
+
+function hasPlainKey(pair: Pair): boolean {
+  return isScalar(pair.key) && typeof pair.key.value === "string" && pair.key.value !== "__proto__";
+}
+
+function rangeOfNode(node: unknown): readonly [number, number] {
+  const range = (node as Node | null | undefined)?.range;
+  return range === null || range === undefined ? [0, 1] : [range[0], range[1]];
+}
+
+/** The source range of a path; of the nearest ancestor where the path does not exist (a missing key). */
+function rangeOf(document: Document.Parsed, path: ConfigPath, at: "key" | "value"): readonly [number, number] {
+  let node: unknown = document.contents;
+  let range: readonly [number, number] = [0, 1];
+  for (const [index, step] of path.entries()) {
+    if (isAlias(node)) node = node.resolve(document);
+    const last = index === path.length - 1;
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === step);
+      if (pair === undefined) return range;
+      // A whole mapping or list is pointed at through its key: underlining its first line would mark the wrong thing.
+      const atKey = (last && at === "key") || !isScalar(pair.value) || !spansText(pair.value);
+      range = rangeOfNode(atKey ? pair.key : pair.value);
+      node = pair.value;
+    } else if (isSeq(node)) {
+      const item: unknown = node.items[Number(step)];
+      if (item === undefined) return range;
+      range = rangeOfNode(firstKey(item) ?? item);
+      node = item;
+    } else return range;
+  }
+  return range;
+}
+
+/** An empty value (`key:`) has no text of its own to point at. */
+function spansText(scalar: Scalar): boolean {
+  return scalar.range !== null && scalar.range !== undefined && scalar.range[1] > scalar.range[0];
+}
+
+function firstKey(item: unknown): unknown {
+  return isMap(item) ? item.items[0]?.key : undefined;
+}
+
+function placeOf(counter: LineCounter, lines: readonly string[], start: number, end: number): Place {
+  const { line, col } = counter.linePos(start);
+  const safeLine = Math.min(Math.max(line, 1), Math.max(lines.length, 1));
+  const column = Math.max(col, 1);
+  const restOfLine = (lines[safeLine - 1] ?? "").length - column + 1;
+  return { line: safeLine, column, length: Math.max(1, Math.min(end - start, restOfLine)) };
+}
+
+function blank(lines: readonly string[], spans: readonly Place[]): readonly string[] {
+  const shown = [...lines];
+  for (const { line, column, length } of spans) {
+    const text = shown[line - 1] ?? "";
+    shown[line - 1] = text.slice(0, column - 1) + "*".repeat(length) + text.slice(column - 1 + length);
+  }
+  return shown;
+}
+
+/** For messages: what kind of thing stands there. Never the value itself, which might be a secret. */
+export function describeValue(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  if (typeof value === "string") return "text";
+  return typeof value === "number" ? `the number ${value}` : printable(String(value));
+}

@@ -1,0 +1,161 @@
+// The configuration as the relay runs on it: checked, references and files resolved, durations in milliseconds,
+// sizes in bytes, secrets as Secret. The YAML that people write is described in schema.ts, which is checked
+// against these types by the compiler. Must not know YAML, zod or the file system.
+
+import type { Secret } from "@sallyport/shared/secret";
+import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-schema.ts";
+
+/** A public origin, built from configuration alone, never from a request (R-B7). */
+export interface PublicOrigin {
+  readonly scheme: "http" | "https";
+  /** Canonical: lower case, A-labels, no trailing dot. */
+  readonly hostname: string;
+  /** 1 to 65535; the scheme's default where none is written. */
+  readonly port: number;
+  /** `https://auth.example.com`, with the port only where it is not the scheme's default. */
+  readonly origin: string;
+}
+
+/** A TCP address to listen on. */
+export interface SocketAddress {
+  /** IPv4 or IPv6 literal without brackets, or a name that the system resolves (`localhost`). */
+  readonly host: string;
+  /** 0 to 65535; 0 lets the system choose. */
+  readonly port: number;
+}
+
+/** A certificate chain and its key, read and proved to belong together. */
+export interface CertificateConfig {
+  /** PEM, leaf first. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly privateKey: Secret;
+  /** DNS names of the leaf, lower case, wildcards included: what SNI is matched with. */
+  readonly names: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** SHA-256 of the leaf, hex with colons: names the certificate in logs and diffs. */
+  readonly fingerprint: string;
+  /** Absolute paths, for messages. */
+  readonly certificateFile: string;
+  readonly privateKeyFile: string;
+}
+
+export interface ListenConfig {
+  readonly address: SocketAddress;
+  /** Undefined: plain HTTP. Otherwise at least one; the first answers clients whose SNI matches none. */
+  readonly certificates: readonly CertificateConfig[] | undefined;
+  /** Plain port that answers everything with 308 to the same URL under https. */
+  readonly redirectToHttps: boolean;
+  /** A PROXY protocol header (v1 or v2) is required first on each connection. */
+  readonly proxyProtocol: boolean;
+}
+
+export interface OidcProviderConfig {
+  readonly type: "oidc";
+  readonly name: string;
+  /** Exact issuer, as in its discovery document. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+  readonly scopes: readonly string[];
+  readonly groupsClaim: string;
+}
+
+export interface GithubProviderConfig {
+  readonly type: "github";
+  readonly name: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+}
+
+export interface OneTimePinProviderConfig {
+  readonly type: "one-time-pin";
+  readonly name: string;
+  readonly smtp: { readonly url: Secret; readonly from: string };
+}
+
+export type IdentityProviderConfig = OidcProviderConfig | GithubProviderConfig | OneTimePinProviderConfig;
+
+export interface TunnelConfig {
+  readonly name: string;
+}
+
+export interface ApplicationLimits {
+  /** Bytes; undefined: no limit. */
+  readonly maxRequestBodyBytes: number | undefined;
+  /** A request body that stays silent this long ends the exchange (R-D8). */
+  readonly requestBodyIdleMs: number;
+}
+
+export interface ApplicationConfig {
+  readonly name: string;
+  /** Canonical; `*.` in front stands for exactly one label. */
+  readonly hostname: string;
+  /** Starts with `/`, no dot segments, no trailing slash except for `/` itself. */
+  readonly path: string;
+  readonly tunnel: string;
+  /** The connector-side name; never a host or URL (R-K4). */
+  readonly service: string;
+  /** Names of policies; empty: everybody is denied. */
+  readonly policies: readonly string[];
+  readonly keepUnderscoreHeaders: boolean;
+  readonly limits: ApplicationLimits;
+}
+
+/** Row I7 of the feature contract. */
+export interface LimitsConfig {
+  readonly maxUrlBytes: number;
+  readonly maxHeaderBytes: number;
+  readonly maxHeaderFields: number;
+  readonly headerTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxStreamsPerConnection: number;
+  readonly maxStreamsPerTunnel: number;
+  readonly maxStreamsPerIdentity: number;
+}
+
+/** The record of requests and events: access log and audit in one (A18, R-M5). */
+export interface RecordsConfig {
+  /** Absolute path of the folder that holds the record files. */
+  readonly folder: string;
+  /** A file that reaches this size is closed and the next one started. */
+  readonly maxFileBytes: number;
+  /** All record files together; the oldest go first. */
+  readonly maxTotalBytes: number;
+  readonly maxAgeMs: number;
+  /** What protected applications do while records cannot be written. */
+  readonly onWriteFailure: "deny" | "allow";
+}
+
+/** Where a configuration came from. Holds no secret. */
+export interface ConfigSource {
+  /** Absolute path of the YAML file. */
+  readonly file: string;
+  /** SHA-256 of the YAML text, hex. */
+  readonly hash: string;
+  /** Absolute paths of every file whose change means a reload: the YAML, certificates, keys, geo database, secrets. */
+  readonly watchedFiles: readonly string[];
+}
+
+export interface RelayConfig {
+  readonly authUrl: PublicOrigin;
+  readonly listen: readonly ListenConfig[];
+  readonly admin: SocketAddress;
+  /** Absolute path of the state folder. */
+  readonly state: string;
+  /** Canonical CIDRs whose X-Forwarded-For and X-Forwarded-Proto are believed; empty: nobody's. */
+  readonly trustedProxies: readonly string[];
+  /** Absolute path of the MaxMind country database. */
+  readonly geoip: string | undefined;
+  readonly identityProviders: readonly IdentityProviderConfig[];
+  readonly tunnels: readonly TunnelConfig[];
+  readonly groups: readonly GroupConfig[];
+  readonly policies: readonly PolicyConfig[];
+  readonly applications: readonly ApplicationConfig[];
+  readonly tests: readonly PolicyTestConfig[];
+  readonly limits: LimitsConfig;
+  readonly records: RecordsConfig;
+  readonly source: ConfigSource;
+}
