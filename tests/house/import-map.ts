@@ -1,0 +1,107 @@
+// The direction of imports as data: who may not import what, and why. The reason is what a failure prints, so
+// it has to teach. Order does not matter; every rule applies.
+
+export interface ImportRule {
+  /** Files the rule is about: path prefixes from the root. */
+  readonly files: readonly string[];
+  /** Files below those prefixes that the rule leaves alone. */
+  readonly except?: readonly string[];
+  /** What they may not import: prefixes of packages or of paths from the root. */
+  readonly forbidden: readonly string[];
+  /** Whether naming another's shape with `import type` is fine. */
+  readonly typesAllowed?: boolean;
+  readonly why: string;
+}
+
+const SHARED = "packages/shared/src/";
+const RELAY = "packages/relay/src/";
+const CONNECTOR = "packages/connector/src/";
+const PRODUCT = [SHARED, RELAY, CONNECTOR];
+
+export const IMPORT_RULES: readonly ImportRule[] = [
+  {
+    files: [SHARED],
+    forbidden: ["@sallyport/", RELAY, CONNECTOR, "pino", "commander", "undici", "jose", "zod", "yaml", "prom-client"],
+    why: "shared is the vocabulary of both sides: it must not know either of them, nor a logger, a command line or a configuration format",
+  },
+  {
+    files: [SHARED],
+    forbidden: ["node:process", "node:child_process", "node:os", "node:fs", "process"],
+    why: "shared has no environment of its own: files, signals and variables are read at the edges and passed in",
+  },
+  {
+    files: [RELAY],
+    forbidden: ["@sallyport/connector", CONNECTOR, "packages/"],
+    why: "relay and connector meet on the wire only; what both need belongs into shared, reached through its package exports",
+  },
+  {
+    files: [CONNECTOR],
+    forbidden: ["@sallyport/relay", RELAY, "packages/"],
+    why: "relay and connector meet on the wire only; what both need belongs into shared, reached through its package exports",
+  },
+  {
+    files: [`${RELAY}authn/`],
+    forbidden: [`${RELAY}ingress/`, `${RELAY}authz/`, `${RELAY}tunnel/`],
+    typesAllowed: true,
+    why: "authn says who is calling and nothing else: relay.ts hands it what it needs, so that no step can skip another",
+  },
+  {
+    files: [`${RELAY}authz/`],
+    forbidden: [`${RELAY}ingress/`, `${RELAY}authn/`, `${RELAY}tunnel/`],
+    typesAllowed: true,
+    why: "authz decides from plain data: explain, policy tests and live traffic run the same code because it calls nobody",
+  },
+  {
+    files: [`${RELAY}tunnel/`],
+    forbidden: [`${RELAY}ingress/`, `${RELAY}authn/`, `${RELAY}authz/`],
+    typesAllowed: true,
+    why: "tunnel carries what was decided elsewhere: it must not be able to decide, nor to know visitors",
+  },
+  {
+    files: [`${RELAY}authz/evaluate`],
+    forbidden: ["node:", "pino", "jose", "undici", `${RELAY}state/`, `${RELAY}observe/`],
+    typesAllowed: true,
+    why: "evaluate is pure: same input, same decision, no I/O and no clock of its own (R-M6)",
+  },
+  {
+    files: [`${RELAY}state/`],
+    forbidden: [`${RELAY}ingress/`, `${RELAY}authn/`, `${RELAY}authz/`, `${RELAY}tunnel/`, `${RELAY}admin/`],
+    typesAllowed: true,
+    why: "state stands behind narrow interfaces so that several relays can share it later: it must not know who asks",
+  },
+  {
+    files: PRODUCT,
+    except: [`${SHARED}mux/ws-transport.ts`, `${CONNECTOR}tunnel/dial.ts`, `${RELAY}tunnel/acceptor.ts`],
+    forbidden: ["ws"],
+    why: "three files speak WebSocket (transport, dial, acceptor): everything else sees frames, so the carrier can change",
+  },
+  {
+    files: PRODUCT,
+    except: [`${CONNECTOR}origin/`, `${RELAY}authn/`],
+    forbidden: ["undici"],
+    why: "undici talks to origins and identity providers; a third place that dials out would be a third place to bound and to audit",
+  },
+  {
+    files: PRODUCT,
+    except: [`${RELAY}authn/`, `${RELAY}authz/assertion`, `${CONNECTOR}origin/verify`],
+    forbidden: ["jose"],
+    why: "tokens are made and read in few places (tokens, assertion, verify), each with one kind and one algorithm list (R-G3)",
+  },
+  {
+    files: PRODUCT,
+    except: [`${RELAY}main.ts`, `${RELAY}commands/`, `${CONNECTOR}main.ts`, `${CONNECTOR}commands/`],
+    forbidden: ["commander"],
+    why: "the command line is an edge: below it nothing knows argv",
+  },
+  {
+    files: PRODUCT,
+    except: [`${RELAY}state/`],
+    forbidden: ["node:sqlite"],
+    why: "one writer, one schema: only state knows that there is a database",
+  },
+  {
+    files: ["tests/e2e/", "tests/fault/", "tests/conformance/", "tests/harness/", "bench/", "scripts/", "examples/"],
+    forbidden: ["packages/"],
+    why: "reach product code through package exports, as a user does, never by a path into its sources",
+  },
+];
