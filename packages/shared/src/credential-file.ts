@@ -42,7 +42,8 @@ const RECREATE = "create a new credential with `sallyport-relay credential creat
 
 /** Reads the text of a credential file. Unknown, missing and ill-typed members are all refused. */
 export function parseCredentialFile(text: string): CredentialFileResult {
-  if (text.length > MAX_CREDENTIAL_FILE_BYTES) return invalid(`it is larger than ${MAX_CREDENTIAL_FILE_BYTES} bytes; this is not a credential file`);
+  if (text.length > MAX_CREDENTIAL_FILE_BYTES)
+    return invalid(`it is larger than ${MAX_CREDENTIAL_FILE_BYTES} bytes; this is not a credential file`);
   const members = parseObject(text);
   if (members === undefined) return invalid(`it is not a JSON object; ${RECREATE}`);
   if (members["version"] !== CREDENTIAL_FILE_VERSION) {
@@ -55,7 +56,8 @@ export function parseCredentialFile(text: string): CredentialFileResult {
   const relayUrl = typeof relay === "string" ? relayOrigin(relay) : undefined;
   if (relayUrl === undefined) return invalid('"relay" is not an https:// URL without path (http:// is for loopback only)');
   if (typeof tunnel !== "string" || !TUNNEL_NAME_PATTERN.test(tunnel)) return invalid('"tunnel" is not a tunnel name');
-  if (typeof credentialId !== "string" || !CREDENTIAL_ID_PATTERN.test(credentialId)) return invalid(`"credentialId" is not a credential id; ${RECREATE}`);
+  if (typeof credentialId !== "string" || !CREDENTIAL_ID_PATTERN.test(credentialId))
+    return invalid(`"credentialId" is not a credential id; ${RECREATE}`);
   const seed = rawKey(privateKey);
   if (seed === undefined) return invalid(`"privateKey" is not 32 bytes in base64url; ${RECREATE}`);
   const root = rawKey(rootKey);
