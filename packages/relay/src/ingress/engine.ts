@@ -1,0 +1,100 @@
+// What the HTTP/1.1 and the HTTP/2 engine share: what they are given, and the watch over request bodies that
+// stop coming. Must not know which engine uses it.
+
+import type { Clock, Timer } from "@sallyport/shared/clock";
+import type { ExchangeListener, IngressExchange, Peer } from "./exchange.ts";
+import type { IngressLimits } from "./limits.ts";
+import type { RefusalCode } from "./refusals.ts";
+
+/** Why an exchange ended without its regular end; undefined while it lives or after a regular one. */
+export type AbortReason = "visitor" | "body-timeout" | "malformed" | "relay";
+
+/** A visitor that an engine turned away before the pipeline saw an exchange. */
+export interface EngineRefusal {
+  readonly code: RefusalCode;
+  readonly peer: Peer;
+  readonly serverName: string | undefined;
+  readonly requestId: string;
+}
+
+/** One connection, as both engines see it. */
+export interface ConnectionInfo {
+  readonly peer: Peer;
+  readonly scheme: "http" | "https";
+  readonly serverName: string | undefined;
+}
+
+export interface EngineContext {
+  readonly limits: IngressLimits;
+  readonly clock: Clock;
+  readonly bodyWatch: BodyWatch;
+  readonly onExchange: ExchangeListener;
+  readonly onRefused: (refusal: EngineRefusal) => void;
+  readonly newRequestId: () => string;
+  /** True from the moment the server drains: every answer on HTTP/1.1 then closes its connection. */
+  readonly stopping: () => boolean;
+}
+
+/** An exchange whose request body is still coming. */
+export interface WatchedBody {
+  /** Called once per tick; true when no byte came since the last call although the exchange wanted some. */
+  idleSinceLastTick(): boolean;
+  /** No byte for the whole limit: answer 408 where that is still possible. */
+  timeOutBody(): void;
+}
+
+/** Ticks in which an idle body is counted: the limit is kept to an eighth of itself. */
+const TICKS_PER_LIMIT = 8;
+
+/**
+ * Ends request bodies that bring no byte for `idleMs` (R-D8): one timer for all of them, none per exchange or chunk.
+ * The timer runs only while a body is watched.
+ */
+export class BodyWatch {
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  readonly #idleTicks = new Map<WatchedBody, number>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, idleMs: number) {
+    this.#clock = clock;
+    this.#tickMs = Math.max(1, Math.ceil(idleMs / TICKS_PER_LIMIT));
+  }
+
+  get size(): number {
+    return this.#idleTicks.size;
+  }
+
+  add(body: WatchedBody): void {
+    this.#idleTicks.set(body, 0);
+    this.#timer ??= this.#clock.after(this.#tickMs, () => this.#tick());
+  }
+
+  remove(body: WatchedBody): void {
+    this.#idleTicks.delete(body);
+    if (this.#idleTicks.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #tick(): void {
+    this.#timer = this.#clock.after(this.#tickMs, () => this.#tick());
+    for (const [body, ticks] of [...this.#idleTicks]) {
+      if (!body.idleSinceLastTick()) this.#idleTicks.set(body, 0);
+      else if (ticks + 1 < TICKS_PER_LIMIT) this.#idleTicks.set(body, ticks + 1);
+      else {
+        this.remove(body);
+        body.timeOutBody();
+      }
+    }
+  }
+}
+
+/** Hands an exchange to its owner; a fault there answers 500 instead of ending the process (R-L9). */
+export function dispatch(context: EngineContext, exchange: IngressExchange): void {
+  try {
+    context.onExchange(exchange);
+  } catch {
+    exchange.abort();
+  }
+}

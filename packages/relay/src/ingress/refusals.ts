@@ -1,0 +1,319 @@
+// Everything a visitor can get from Sallyport instead of the origin's answer: one table from outcome to status,
+// hop, log level and text, exhaustive by type, so that a new code does not compile until somebody has written
+// what it means and what to do. docs/errors.md is generated from it. Data only: respond.ts puts it on the wire.
+
+import { ResetCode } from "@sallyport/shared/protocol/codes";
+
+/** Where on the path visitor -> relay -> tunnel -> connector -> origin the request ended. */
+export type Hop = "relay" | "tunnel" | "connector" | "origin";
+
+export interface Refusal {
+  readonly status: number;
+  readonly hop: Hop;
+  /** 5xx that an operator must look at: error; what visitors cause: info; expected in operation (drain, overload): warn. */
+  readonly logLevel: "info" | "warn" | "error";
+  /** Heading of the page, at most six words. */
+  readonly title: string;
+  /** What happened, said to the visitor in one or two sentences. */
+  readonly meaning: string;
+  /** What the visitor can do. */
+  readonly visitorRemedy: string;
+  /** What the operator of relay or connector can do. */
+  readonly operatorRemedy: string;
+  /** Seconds for Retry-After; the response adds no header where it is undefined. */
+  readonly retryAfterS?: number;
+  /** True where the input was not understood or must not be trusted any further: an HTTP/1.1 connection ends with the answer. */
+  readonly closes?: true;
+}
+
+const CLIENT_BUG = "Try again. If a program sent this request, correct the program.";
+const SEE_RECORD = "Look up the request id in the records; `detail` names what was refused.";
+const ATTACK_OR_BUG = `${SEE_RECORD} Repeated refusals from one source are probes or a broken client.`;
+const TELL_OPERATOR = "Try again in a moment. If it stays, give the code and the request id to the people who run this service.";
+
+/** A request that was not understood: 400, info, and the connection closes. */
+function malformed(meaning: string, changes: Partial<Refusal> = {}): Refusal {
+  const base = { status: 400, hop: "relay", logLevel: "info", title: "Request not understood", closes: true } as const;
+  return { ...base, meaning, visitorRemedy: CLIENT_BUG, operatorRemedy: ATTACK_OR_BUG, ...changes };
+}
+
+export const REFUSALS = {
+  ERR_REQUEST_MALFORMED: malformed("The request is not valid HTTP."),
+  ERR_REQUEST_TARGET_INVALID: malformed("The address of the page has characters or a form that are not allowed."),
+  ERR_REQUEST_TARGET_TOO_LONG: malformed("The address of the page is longer than the relay accepts.", {
+    status: 414,
+    title: "Address too long",
+    visitorRemedy: "Use a shorter address.",
+    operatorRemedy: "`limits.url` bounds the request target (8 KB by default).",
+  }),
+  ERR_REQUEST_HOST_INVALID: malformed("The host name of the request is missing, repeated or not a valid name."),
+  ERR_REQUEST_FRAMING: malformed("The request does not say unambiguously where its body ends."),
+  ERR_REQUEST_FIELDS_INVALID: malformed("A header of the request is not allowed."),
+  ERR_REQUEST_FIELDS_TOO_LARGE: malformed("The request has more or longer headers than the relay accepts.", {
+    status: 431,
+    title: "Headers too large",
+    visitorRemedy: "Clear the cookies of this site and try again.",
+    operatorRemedy: "`limits.headers` and `limits.headerFields` bound the request head (16 KB and 100 by default).",
+  }),
+  ERR_REQUEST_TIMEOUT: malformed("The request did not arrive completely in time.", {
+    status: 408,
+    title: "Request took too long",
+    visitorRemedy: "Check your network and try again.",
+    operatorRemedy: "`limits.headerTimeout` bounds the request head (15 s by default).",
+  }),
+  ERR_METHOD_NOT_ALLOWED: malformed("This method is never passed on.", {
+    status: 405,
+    title: "Method not allowed",
+    operatorRemedy: "CONNECT, TRACE and TRACK are always refused.",
+  }),
+  ERR_METHOD_UNKNOWN: malformed("The relay does not know this method.", { status: 501, title: "Method not known" }),
+  ERR_EXPECT: malformed("The request expects something other than `100-continue`.", { status: 417, title: "Expectation not met" }),
+  ERR_UPGRADE_INVALID: malformed("The request to change the protocol is not a valid WebSocket handshake."),
+  ERR_HOST_UNKNOWN: malformed("No application is published at this address.", {
+    status: 421,
+    title: "Nothing is published here",
+    visitorRemedy: "Check the address for typing errors.",
+    operatorRemedy: "Add an application with this hostname, or correct the DNS record that points here.",
+  }),
+  ERR_PATH_AMBIGUOUS: {
+    status: 403,
+    hop: "relay",
+    logLevel: "info",
+    title: "Address can be misread",
+    meaning: "Different programs would read the path of this address as different pages, and not all of them are yours to open.",
+    visitorRemedy: "Open the page from a link inside the application.",
+    operatorRemedy: `${SEE_RECORD} Paths that read differently may not cross the border between two applications.`,
+  },
+  ERR_ACCESS_DENIED: {
+    status: 403,
+    hop: "relay",
+    logLevel: "info",
+    title: "You don't have access",
+    meaning: "You reached the right place, but the policies of this application do not let you in.",
+    visitorRemedy: "Sign in with another account, or ask for access with the request id below.",
+    operatorRemedy: "`sallyport-relay explain --request-id ID` shows which rule decided.",
+  },
+  ERR_LOGIN_REQUIRED: {
+    status: 401,
+    hop: "relay",
+    logLevel: "info",
+    title: "Sign in first",
+    meaning: "This application is open to people who are signed in.",
+    visitorRemedy: "Sign in and try again. Programs present a service token or an access token.",
+    operatorRemedy: "Nothing to do. For programs: `sallyport-relay service-token create`, or `sallyport access token`.",
+  },
+  ERR_CREDENTIAL_INVALID: {
+    status: 401,
+    hop: "relay",
+    logLevel: "info",
+    title: "Credential not valid",
+    meaning: "The token that came with the request is unknown, expired, revoked or meant for another application.",
+    visitorRemedy: "Get a new token. A credential that is not valid is refused even where another one came with it.",
+    operatorRemedy: "`sallyport-relay service-token list` shows expiry and state.",
+  },
+  ERR_CREDENTIAL_CONFLICT: {
+    status: 400,
+    hop: "relay",
+    logLevel: "info",
+    title: "Two identities at once",
+    meaning: "The request carries credentials of two different identities.",
+    visitorRemedy: "Send one credential only.",
+    operatorRemedy: SEE_RECORD,
+  },
+  ERR_ORIGIN_NOT_ALLOWED: {
+    status: 403,
+    hop: "relay",
+    logLevel: "info",
+    title: "Called from another site",
+    meaning: "A page of another site tried to use your sign-in here.",
+    visitorRemedy: "Open the application itself.",
+    operatorRemedy: "List the other site in the application's allowed origins, if it is meant to call it.",
+  },
+  ERR_TUNNEL_NOT_CONNECTED: {
+    status: 503,
+    hop: "tunnel",
+    logLevel: "error",
+    title: "Application is offline",
+    meaning: "No connector of this application is connected right now.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "Start the connector; `sallyport check` on its machine says what stops it from connecting.",
+    retryAfterS: 10,
+  },
+  ERR_TUNNEL_LOST: {
+    status: 502,
+    hop: "tunnel",
+    logLevel: "error",
+    title: "Connection was lost",
+    meaning: "The connection to the application broke before it answered. What you sent may or may not have arrived.",
+    visitorRemedy: "Check whether your last action took effect before you repeat it.",
+    operatorRemedy: "See the connector's log for why its connection ended; run two connectors to survive the loss of one.",
+  },
+  ERR_OVERLOADED: {
+    status: 503,
+    hop: "relay",
+    logLevel: "warn",
+    title: "Too busy right now",
+    meaning: "More requests are under way than this service takes at once.",
+    visitorRemedy: "Try again in a moment.",
+    operatorRemedy: "See `limits.streamsPerTunnel` and `limits.streamsPerIdentity`, and the metrics of the tunnel.",
+    retryAfterS: 5,
+  },
+  ERR_RECORD_UNAVAILABLE: {
+    status: 503,
+    hop: "relay",
+    logLevel: "error",
+    title: "Temporarily closed",
+    meaning: "The relay cannot write its records at the moment, and protected applications stay closed until it can.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "Free space on the disk of the records; the relay recovers by itself. `records.onWriteFailure` chooses otherwise.",
+    retryAfterS: 30,
+  },
+  ERR_BODY_TOO_LARGE: {
+    status: 413,
+    hop: "relay",
+    logLevel: "info",
+    title: "Upload too large",
+    meaning: "The request is larger than this application accepts.",
+    visitorRemedy: "Send less at once.",
+    operatorRemedy: "Raise the application's limit for request bodies.",
+  },
+  ERR_BODY_TIMEOUT: {
+    status: 408,
+    hop: "relay",
+    logLevel: "info",
+    title: "Upload came to a halt",
+    meaning: "The rest of the request did not arrive: no byte for a minute.",
+    visitorRemedy: "Check your network and try again.",
+    operatorRemedy: "Nothing to do unless it repeats: then look at the network between visitor and relay.",
+    closes: true,
+  },
+  ERR_SERVICE_UNKNOWN: {
+    status: 502,
+    hop: "connector",
+    logLevel: "error",
+    title: "Application is not set up",
+    meaning: "The connector does not know the service that this address leads to.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "Add the service to connector.yaml, or correct `service` of the application in relay.yaml.",
+  },
+  ERR_ASSERTION_REFUSED: {
+    status: 403,
+    hop: "connector",
+    logLevel: "error",
+    title: "Refused by the connector",
+    meaning: "The connector in front of the application checks for itself who is asking, and did not accept this request.",
+    visitorRemedy: "Try again once. If it stays, give the request id to the people who run this service.",
+    operatorRemedy: "The connector's log names the reason: local `require`, expired key manifest, clock skew, or another tunnel's assertion.",
+  },
+  ERR_ORIGIN_UNREACHABLE: {
+    status: 502,
+    hop: "origin",
+    logLevel: "error",
+    title: "Application does not answer",
+    meaning: "The connector is connected, but the application behind it cannot be reached.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "Start the application, or correct its address in connector.yaml; `sallyport check` tries each one.",
+  },
+  ERR_ORIGIN_CONNECT_TIMEOUT: {
+    status: 504,
+    hop: "origin",
+    logLevel: "error",
+    title: "Application does not answer",
+    meaning: "The application behind the connector did not take the connection in time.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "Look for a firewall or an overloaded machine between connector and application; `connectTimeout` bounds the wait.",
+  },
+  ERR_ORIGIN_HEADER_TIMEOUT: {
+    status: 504,
+    hop: "origin",
+    logLevel: "error",
+    title: "Application takes too long",
+    meaning: "The application took the request but has not begun to answer within the time set for it.",
+    visitorRemedy: "Check whether your last action took effect before you repeat it.",
+    operatorRemedy: "Raise or remove `responseHeaderTimeout` of the service, or find out why the application is slow.",
+  },
+  ERR_ORIGIN_TLS: {
+    status: 502,
+    hop: "origin",
+    logLevel: "error",
+    title: "Application could not be verified",
+    meaning: "The encrypted connection between connector and application could not be set up.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "Check the application's certificate; `serverName` and `ca` of the service say what it is checked against.",
+  },
+  ERR_ORIGIN_CLOSED: {
+    status: 502,
+    hop: "origin",
+    logLevel: "error",
+    title: "Application hung up",
+    meaning: "The application closed the connection before it answered.",
+    visitorRemedy: "Check whether your last action took effect before you repeat it.",
+    operatorRemedy: "See the application's own log at this time.",
+  },
+  ERR_ORIGIN_PROTOCOL: {
+    status: 502,
+    hop: "origin",
+    logLevel: "error",
+    title: "Answer not understood",
+    meaning: "The application answered with something that is not valid HTTP.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "See `detail` in the connector's log; check that the service's address speaks the protocol its scheme says.",
+  },
+  ERR_REQUEST_NOT_FORWARDABLE: {
+    status: 400,
+    hop: "connector",
+    logLevel: "info",
+    title: "Request does not fit",
+    meaning: "The request cannot be expressed to the application, for example because its path lacks the prefix that is cut off.",
+    visitorRemedy: "Open the page from a link inside the application.",
+    operatorRemedy: "Check `stripPrefix` and `addPrefix` of the service against the application's `path`.",
+  },
+  ERR_RELAY_INTERNAL: {
+    status: 500,
+    hop: "relay",
+    logLevel: "error",
+    title: "Something broke here",
+    meaning: "The relay ran into a fault of its own while it handled your request.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "The log line with this request id has the fault; please report it.",
+  },
+  ERR_RELAY_STOPPING: {
+    status: 503,
+    hop: "relay",
+    logLevel: "warn",
+    title: "Restarting",
+    meaning: "The relay is being restarted.",
+    visitorRemedy: "Try again in a few seconds.",
+    operatorRemedy: "Nothing to do: a planned stop. Run two relays to make it invisible.",
+    retryAfterS: 2,
+    closes: true,
+  },
+} as const satisfies Record<`ERR_${string}`, Refusal>;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** What a visitor is told when the exchange is reset before its response head; exhaustive over every ResetCode. */
+const REFUSAL_OF_RESET: Readonly<Record<ResetCode, RefusalCode>> = {
+  [ResetCode.CANCEL]: "ERR_TUNNEL_LOST",
+  [ResetCode.REFUSED]: "ERR_TUNNEL_NOT_CONNECTED",
+  [ResetCode.INTERNAL]: "ERR_RELAY_INTERNAL",
+  [ResetCode.STREAM_PROTOCOL]: "ERR_RELAY_INTERNAL",
+  [ResetCode.OVERLOAD]: "ERR_OVERLOADED",
+  [ResetCode.REVOKED]: "ERR_ACCESS_DENIED",
+  [ResetCode.IDLE_TIMEOUT]: "ERR_BODY_TIMEOUT",
+  [ResetCode.SERVICE_UNKNOWN]: "ERR_SERVICE_UNKNOWN",
+  [ResetCode.ASSERTION_REFUSED]: "ERR_ASSERTION_REFUSED",
+  [ResetCode.ORIGIN_UNREACHABLE]: "ERR_ORIGIN_UNREACHABLE",
+  [ResetCode.ORIGIN_CONNECT_TIMEOUT]: "ERR_ORIGIN_CONNECT_TIMEOUT",
+  [ResetCode.ORIGIN_HEADER_TIMEOUT]: "ERR_ORIGIN_HEADER_TIMEOUT",
+  [ResetCode.ORIGIN_TLS]: "ERR_ORIGIN_TLS",
+  [ResetCode.ORIGIN_CLOSED]: "ERR_ORIGIN_CLOSED",
+  [ResetCode.ORIGIN_PROTOCOL]: "ERR_ORIGIN_PROTOCOL",
+  [ResetCode.REQUEST_INVALID]: "ERR_REQUEST_NOT_FORWARDABLE",
+  [ResetCode.CONNECTION_LOST]: "ERR_TUNNEL_LOST",
+};
+
+/** The refusal for a stream that was reset with `code` before its head reached the visitor. */
+export function refusalOfReset(code: ResetCode): RefusalCode {
+  return REFUSAL_OF_RESET[code] ?? "ERR_RELAY_INTERNAL";
+}
