@@ -1,7 +1,7 @@
 // socket.io through the tunnel, by WebSocket alone, by HTTP long polling alone, and with the upgrade from one to
 // the other; text, binary and acknowledgements in both directions.
 
-import { createServer } from "node:http";
+import { Agent, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server } from "socket.io";
 import { io } from "socket.io-client";
@@ -10,6 +10,7 @@ import { expect, test } from "vitest";
 import { createBed } from "../harness/bed.ts";
 import type { Relay } from "../harness/relay.ts";
 import { within } from "../harness/scratch.ts";
+import { lookupLoopback } from "../harness/visitor.ts";
 
 async function startChat(stack: AsyncDisposableStack): Promise<string> {
   const http = createServer();
@@ -23,15 +24,16 @@ async function startChat(stack: AsyncDisposableStack): Promise<string> {
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 
-// The client has no `lookup` option: it dials the relay's address and names the application in Host.
 function open(stack: AsyncDisposableStack, relay: Relay, transports: readonly string[]): Socket {
-  const socket = io(`http://127.0.0.1:${relay.port}`, {
-    transports: [...transports],
-    extraHeaders: { host: relay.host("chat") },
-    reconnection: false,
-    forceNew: true,
+  const agent = new Agent({ lookup: lookupLoopback });
+  // Typed as the browser's `string | boolean`; in Node it is an http.Agent.
+  const node = { agent: agent as unknown as string };
+  const options = { transports: [...transports], reconnection: false, forceNew: true, ...node };
+  const socket = io(`http://${relay.host("chat")}`, options);
+  stack.defer(() => {
+    socket.disconnect();
+    agent.destroy();
   });
-  stack.defer(() => void socket.disconnect());
   return socket;
 }
 
@@ -40,6 +42,10 @@ async function connected(socket: Socket): Promise<void> {
   socket.once("connect", resolve);
   socket.once("connect_error", reject);
   await within(10_000, "socket.io to connect", promise);
+}
+
+function upgrade(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.io.once("open", () => socket.io.engine.once("upgrade", () => resolve())));
 }
 
 test.each([
@@ -58,7 +64,7 @@ test.each([
       : Promise.resolve();
   await Promise.all([connected(speaker), connected(listener)]);
   await within(10_000, "the upgrade to WebSocket", upgraded);
-  expect((speaker.io.engine ?? engine).transport.name).toBe(ends);
+  expect(speaker.io.engine.transport.name).toBe(ends);
 
   const binary = Buffer.alloc(200_000, 7);
   expect(await within(10_000, "text", speaker.emitWithAck("echo", { text: "grüße ✓", list: [1, null] }))).toEqual({
