@@ -21,6 +21,7 @@ export type ConfigCode =
   | "ERR_CONFIG_SECRET"
   | "ERR_CONFIG_POLICY"
   | "ERR_CONFIG_TEST_FAILED"
+  | "ERR_CONFIG_RESTART"
   | "ERR_CONFIG_TOO_MANY_PROBLEMS";
 
 /** Keys and indexes from the root of the document. */

@@ -69,7 +69,7 @@ export function parseConfigText(file: string, text: string): ConfigText {
   }
   return {
     file,
-    lines: blank(lines, sensitiveSpans(document).map(([start, end]) => place(start, end))),
+    lines: blank(lines, counter, sensitiveSpans(document)),
     value: document.toJS({ maxAliasCount: MAX_ALIASES }),
     problems: [],
     locate: (finding) => problemAt(place(...rangeOf(document, finding.path, finding.at ?? "value")), finding),
@@ -216,11 +216,18 @@ function placeOf(counter: LineCounter, lines: readonly string[], start: number, 
   return { line: safeLine, column, length: Math.max(1, Math.min(end - start, restOfLine)) };
 }
 
-function blank(lines: readonly string[], spans: readonly Place[]): readonly string[] {
+/** Stars over the spans, which may run over several lines. */
+function blank(lines: readonly string[], counter: LineCounter, spans: readonly (readonly [number, number])[]): readonly string[] {
   const shown = [...lines];
-  for (const { line, column, length } of spans) {
-    const text = shown[line - 1] ?? "";
-    shown[line - 1] = text.slice(0, column - 1) + "*".repeat(length) + text.slice(column - 1 + length);
+  for (const [start, end] of spans) {
+    const from = counter.linePos(start);
+    const to = counter.linePos(end);
+    for (let line = from.line; line <= to.line; line++) {
+      const text = shown[line - 1] ?? "";
+      const left = line === from.line ? from.col - 1 : 0;
+      const right = line === to.line ? to.col - 1 : text.length;
+      shown[line - 1] = text.slice(0, left) + "*".repeat(Math.max(0, right - left)) + text.slice(right);
+    }
   }
   return shown;
 }

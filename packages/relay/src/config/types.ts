@@ -3,7 +3,7 @@
 // against these types by the compiler. Must not know YAML, zod or the file system.
 
 import type { Secret } from "@sallyport/shared/secret";
-import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-schema.ts";
+import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-types.ts";
 
 /** A public origin, built from configuration alone, never from a request (R-B7). */
 export interface PublicOrigin {
@@ -84,8 +84,6 @@ export interface TunnelConfig {
 export interface ApplicationLimits {
   /** Bytes; undefined: no limit. */
   readonly maxRequestBodyBytes: number | undefined;
-  /** A request body that stays silent this long ends the exchange (R-D8). */
-  readonly requestBodyIdleMs: number;
 }
 
 export interface ApplicationConfig {
@@ -110,6 +108,9 @@ export interface LimitsConfig {
   readonly maxHeaderFields: number;
   readonly headerTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
+  /** A request body that is awaited and silent this long ends the exchange (R-D8). */
+  readonly requestBodyIdleMs: number;
+  readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxStreamsPerConnection: number;
   readonly maxStreamsPerTunnel: number;
@@ -127,6 +128,14 @@ export interface RecordsConfig {
   readonly maxAgeMs: number;
   /** What protected applications do while records cannot be written. */
   readonly onWriteFailure: "deny" | "allow";
+}
+
+/** A MaxMind database with countries that could be opened. */
+export interface GeoipConfig {
+  /** Absolute path. */
+  readonly file: string;
+  /** SHA-256 of its content, hex: tells that the file was replaced. */
+  readonly hash: string;
 }
 
 /** Where a configuration came from. Holds no secret. */
@@ -147,8 +156,8 @@ export interface RelayConfig {
   readonly state: string;
   /** Canonical CIDRs whose X-Forwarded-For and X-Forwarded-Proto are believed; empty: nobody's. */
   readonly trustedProxies: readonly string[];
-  /** Absolute path of the MaxMind country database. */
-  readonly geoip: string | undefined;
+  /** Undefined: every country is unknown. */
+  readonly geoip: GeoipConfig | undefined;
   readonly identityProviders: readonly IdentityProviderConfig[];
   readonly tunnels: readonly TunnelConfig[];
   readonly groups: readonly GroupConfig[];

@@ -1,0 +1,186 @@
+// From what the schema says is wrong to what a person should change. The schema knows shapes; this file knows words.
+// Must not read files, and never puts a value from the file into a message: it might be a secret.
+
+import type { z } from "zod";
+import { childOf, keysAt, nodesAt, valueAt, type SchemaNode } from "./json-schema.ts";
+import { nearest } from "./nearest.ts";
+import { notYet } from "./not-yet.ts";
+import { printable, type ConfigCode, type ConfigPath, type Finding } from "./problem.ts";
+import { describeValue } from "./text.ts";
+import type { IssueHints } from "./values.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/** Findings for the schema's issues; `value` is the whole document as read from YAML. */
+export function findingsOf(issues: readonly Issue[], value: unknown): Finding[] {
+  return issues.flatMap((issue) => findingOf(issue, issue.path as ConfigPath, value));
+}
+
+function findingOf(issue: Issue, path: ConfigPath, document: unknown): Finding[] {
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return issue.keys.map((key) => unknownKey(key, path, document));
+    case "invalid_union":
+      return unionFindings(issue, path, document);
+    case "invalid_type":
+      return [wrongType(issue.expected, path, document)];
+    case "custom":
+      return [customFinding(issue.message, issue.params, path, document)];
+    case "invalid_value":
+      return [valueFinding(`expected ${choices(issue.values)}`, `write ${choices(issue.values)}`, path)];
+    case "too_small":
+    case "too_big":
+      return [outOfRange(issue, path)];
+    default:
+      return [valueFinding(`not an allowed value (${issue.code})`, remedyAt(path, document), path)];
+  }
+}
+
+function unknownKey(key: string, parent: ConfigPath, document: unknown): Finding {
+  const path = [...parent, key];
+  const later = notYet(path);
+  if (later !== undefined) return { path, at: "key", code: "ERR_CONFIG_NOT_YET", message: `${printable(key)} is not part of this release`, remedy: later };
+  const known = keysAt(parent, document);
+  const meant = nearest(key, known.filter((name) => childOf(valueAt(document, parent), name) === undefined)) ?? nearest(key, known);
+  const remedy = meant === undefined ? `remove it; allowed here: ${known.join(", ") || "nothing"}` : `write ${printable(meant)} instead`;
+  return { path, at: "key", code: "ERR_CONFIG_UNKNOWN_KEY", message: `unknown key ${printable(key)}`, remedy };
+}
+
+function wrongType(expected: string, path: ConfigPath, document: unknown): Finding {
+  const key = path.at(-1);
+  const found = valueAt(document, path);
+  const remedy = remedyAt(path, document);
+  if (found === undefined && typeof key === "string") {
+    return { path, code: "ERR_CONFIG_MISSING_KEY", message: `${printable(key)} is missing`, remedy: `add it: ${remedy}` };
+  }
+  return { path, code: "ERR_CONFIG_TYPE", message: `expected ${TYPE_WORDS[expected] ?? expected}, found ${describeValue(found)}`, remedy };
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: "text",
+  array: "a list",
+  object: "a mapping",
+  record: "a mapping",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+};
+
+function customFinding(message: string, params: unknown, path: ConfigPath, document: unknown): Finding {
+  const hints = (params ?? {}) as Partial<IssueHints>;
+  return { path, code: hints.code ?? "ERR_CONFIG_VALUE", message, remedy: hints.remedy ?? remedyAt(path, document) };
+}
+
+type UnionIssue = Extract<Issue, { readonly code: "invalid_union" }>;
+
+/** Reports the alternative that the author most likely meant, instead of every one that failed. */
+function unionFindings(issue: UnionIssue, path: ConfigPath, document: unknown): Finding[] {
+  const value = valueAt(document, path);
+  if (isSecretReference(path, document) && typeof value === "string") {
+    return [{ path, code: "ERR_CONFIG_SECRET", message: "a secret is written in this file", remedy: remedyAt(path, document) }];
+  }
+  // No alternative was even tried: the key that tells them apart has a value none of them knows.
+  if (issue.errors.length === 0) return [discriminatorFinding(path, document)];
+  const unknown = unknownKeysOf(path, document);
+  if (unknown.length > 0) return unknown;
+  const meant = issue.errors.toSorted((a, b) => mismatch(a) - mismatch(b))[0] ?? [];
+  if (meant.some((inner) => inner.path.length === 0 && inner.code === "invalid_type")) {
+    return [{ path, code: "ERR_CONFIG_TYPE", message: `${describeValue(value)} does not fit here`, remedy: remedyAt(path, document) }];
+  }
+  return meant.flatMap((inner) => findingOf(inner, [...path, ...(inner.path as ConfigPath)], document));
+}
+
+function discriminatorFinding(path: ConfigPath, document: unknown): Finding {
+  const key = path.at(-1);
+  const parent = path.slice(0, -1);
+  const allowed = nodesAt(parent, removed(document, path)).flatMap((node) => childConst(node, key));
+  const found = valueAt(document, path);
+  const list = choices(allowed);
+  if (found === undefined) return { path, code: "ERR_CONFIG_MISSING_KEY", message: `${printable(String(key))} is missing`, remedy: `add it: ${list}` };
+  return { path, code: "ERR_CONFIG_VALUE", message: `expected ${list}`, remedy: `write ${list}` };
+}
+
+/** The document with the constant taken out, so that it rules no alternative out. */
+function removed(document: unknown, path: ConfigPath): unknown {
+  const [step, ...rest] = path;
+  if (step === undefined || typeof document !== "object" || document === null) return undefined;
+  return rest.length === 0 ? undefined : Object.assign(Object.create(null) as object, { [step]: removed(childOf(document, step), rest) });
+}
+
+function childConst(node: SchemaNode, key: string | number | undefined): unknown[] {
+  const child = key === undefined ? undefined : node.properties?.[key];
+  return child?.const === undefined ? (child?.enum?.slice() ?? []) : [child.const];
+}
+
+function unknownKeysOf(path: ConfigPath, document: unknown): Finding[] {
+  const value = valueAt(document, path);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  const known = new Set(keysAt(path, document));
+  return Object.keys(value)
+    .filter((key) => !known.has(key))
+    .map((key) => unknownKey(key, path, document));
+}
+
+/** Issues at the top of an alternative say that another one was meant; deeper ones that this one was. */
+function mismatch(issues: readonly Issue[]): number {
+  return issues.reduce((sum, issue) => sum + (issue.path.length === 0 ? 100 : issue.path.length === 1 && issue.code === "invalid_type" ? 10 : 1), 0);
+}
+
+function isSecretReference(path: ConfigPath, document: unknown): boolean {
+  const keys = keysAt(path, document);
+  return keys.includes("env") && keys.includes("file");
+}
+
+type RangeIssue = Extract<Issue, { readonly code: "too_small" | "too_big" }>;
+
+function outOfRange(issue: RangeIssue, path: ConfigPath): Finding {
+  const low = issue.code === "too_small";
+  const bound = String(low ? issue.minimum : issue.maximum);
+  const unit = issue.origin === "array" ? " entries" : issue.origin === "string" ? " characters" : "";
+  if (low && bound === "1" && unit !== "") return valueFinding("must not be empty", `write at least one${issue.origin === "array" ? " entry" : " character"}, or leave the key out`, path);
+  return valueFinding(`expected at ${low ? "least" : "most"} ${bound}${unit}`, `write ${low ? bound : `${bound}${unit} or fewer`}${low ? `${unit} or more` : ""}`, path);
+}
+
+function valueFinding(message: string, remedy: string, path: ConfigPath): Finding {
+  return { path, code: "ERR_CONFIG_VALUE", message, remedy };
+}
+
+/** What to write at a place: the value type's own words, or its documented example. */
+function remedyAt(path: ConfigPath, document: unknown): string {
+  const nodes = nodesAt(path, document);
+  const key = typeof path.at(-1) === "string" ? `${String(path.at(-1))}: ` : "";
+  const own = nodes.find((node) => node.remedy !== undefined)?.remedy;
+  const example = nodes.find((node) => node.examples !== undefined)?.examples?.[0] ?? nodes.find((node) => node.default !== undefined)?.default;
+  const sample = example === undefined || isEmpty(example) ? undefined : `for example \`${key}${flow(example)}\``;
+  if (own !== undefined) return sample === undefined || own.includes("for example") ? own : `${own}, ${sample}`;
+  if (sample !== undefined) return sample;
+  return nodes.find((node) => node.description !== undefined)?.description ?? "see the option's description in docs/configure.md";
+}
+
+function isEmpty(example: unknown): boolean {
+  return typeof example === "object" && example !== null && Object.keys(example).length === 0;
+}
+
+/** A value in YAML's one-line form. */
+export function flow(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? "[]" : `[ ${value.map(flow).join(", ")} ]`;
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value).map(([key, inner]) => `${key}: ${flow(inner)}`);
+    return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
+  }
+  return typeof value === "string" && !/^[A-Za-z./][\w./:@-]*$/.test(value) ? JSON.stringify(value) : String(value);
+}
+
+function choices(values: readonly unknown[]): string {
+  const words = values.map(String);
+  return words.length < 2 ? (words[0] ?? "nothing") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+/** For checks that report by hand. */
+export function finding(path: ConfigPath, code: ConfigCode, message: string, remedy: string): Finding {
+  return { path, code, message, remedy };
+}
+
+export function warning(path: ConfigPath, code: ConfigCode, message: string, remedy: string): Finding {
+  return { severity: "warning", path, code, message, remedy };
+}

@@ -1,0 +1,90 @@
+// Turns the checked document into the configuration that the relay runs on, by reading what it refers to. Works entry
+// by entry, so that an unreadable certificate is reported beside mistakes elsewhere.
+
+import { dirname, resolve } from "node:path";
+import { readCertificate, readGeoip, readSecret, type Outcome, type Surroundings } from "./files.ts";
+import type { ListenDocument } from "./listen-schema.ts";
+import type { Finding } from "./problem.ts";
+import type { IdentityProviderDocument } from "./provider-schema.ts";
+import type { RelayDocument } from "./schema.ts";
+import type { Entry, Survey } from "./survey.ts";
+import type { ConfigSource, GeoipConfig, IdentityProviderConfig, ListenConfig, RelayConfig } from "./types.ts";
+import type { SecretReference } from "./values.ts";
+
+/** What the file refers to, as far as it could be read. */
+export interface Resolved {
+  readonly listen: readonly Outcome<ListenConfig>[];
+  readonly identityProviders: readonly Outcome<IdentityProviderConfig>[];
+  readonly geoip: GeoipConfig | undefined;
+  readonly findings: readonly Finding[];
+  /** Absolute paths of all files referred to, readable or not. */
+  readonly files: readonly string[];
+}
+
+export async function resolveReferences(survey: Survey, around: Surroundings): Promise<Resolved> {
+  const listen = await Promise.all(survey.entries("listen").map((entry) => resolveListener(entry, around)));
+  const identityProviders = await Promise.all(survey.entries("identityProviders").map((entry) => resolveProvider(entry, around)));
+  const geoipFile = survey.section("geoip")?.file;
+  const geoip = geoipFile === undefined ? { value: undefined, findings: [] } : await readGeoip(geoipFile, ["geoip"], around);
+  return {
+    listen,
+    identityProviders,
+    geoip: geoip.value,
+    findings: [...listen, ...identityProviders, geoip].flatMap((outcome) => outcome.findings),
+    files: referencedFiles(survey).map((file) => resolve(around.folder, file)),
+  };
+}
+
+/** Puts the configuration together. Only after every check passed: then all references are resolved. */
+export function assemble(document: RelayDocument, resolved: Resolved, source: ConfigSource): RelayConfig {
+  const folder = dirname(source.file);
+  const state = resolve(folder, document.state);
+  const { folder: recordsFolder, ...records } = document.records;
+  return {
+    authUrl: document.authUrl,
+    listen: resolved.listen.flatMap(({ value }) => (value === undefined ? [] : [value])),
+    admin: document.admin.address,
+    state,
+    trustedProxies: document.trustedProxies,
+    geoip: resolved.geoip,
+    identityProviders: resolved.identityProviders.flatMap(({ value }) => (value === undefined ? [] : [value])),
+    tunnels: document.tunnels,
+    groups: document.groups,
+    policies: document.policies,
+    applications: document.applications,
+    tests: document.tests,
+    limits: document.limits,
+    records: { ...records, folder: recordsFolder === undefined ? resolve(state, "records") : resolve(folder, recordsFolder) },
+    source,
+  };
+}
+
+async function resolveListener({ value, path }: Entry<ListenDocument>, around: Surroundings): Promise<Outcome<ListenConfig>> {
+  const { tls, ...rest } = value;
+  if (tls === undefined) return { value: { ...rest, certificates: undefined }, findings: [] };
+  // One pair may be written without a list: then its place in the file has no index.
+  const outcomes = await Promise.all(tls.map((files, index) => readCertificate(files, tls.length === 1 ? [...path, "tls"] : [...path, "tls", index], around)));
+  const certificates = outcomes.flatMap((outcome) => (outcome.value === undefined ? [] : [outcome.value]));
+  return { value: { ...rest, certificates }, findings: outcomes.flatMap((outcome) => outcome.findings) };
+}
+
+async function resolveProvider({ value, path }: Entry<IdentityProviderDocument>, around: Surroundings): Promise<Outcome<IdentityProviderConfig>> {
+  if (value.type === "one-time-pin") {
+    const url = await readSecret(value.smtp.url, [...path, "smtp", "url"], around);
+    return { value: url.value && { ...value, smtp: { url: url.value, from: value.smtp.from } }, findings: url.findings };
+  }
+  const secret = await readSecret(value.clientSecret, [...path, "clientSecret"], around);
+  return { value: secret.value && { ...value, clientSecret: secret.value }, findings: secret.findings };
+}
+
+function referencedFiles(survey: Survey): string[] {
+  const certificates = survey.entries("listen").flatMap(({ value }) => (value.tls ?? []).flatMap(({ cert, key }) => [cert.file, key.file]));
+  const secrets = survey.entries("identityProviders").flatMap(({ value }) => fileOf(value.type === "one-time-pin" ? value.smtp.url : value.clientSecret));
+  const geoip = survey.section("geoip")?.file;
+  return [...certificates, ...secrets, ...(geoip === undefined ? [] : [geoip])];
+}
+
+function fileOf(source: SecretReference): string[] {
+  return "file" in source ? [source.file] : [];
+}
+
