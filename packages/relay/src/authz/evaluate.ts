@@ -1,0 +1,51 @@
+// The decision about one request: step 4 of the data path. Pure, no I/O, never throws; live traffic, `explain`, policy
+// tests and re-decisions of open streams all call this one function. Must not know HTTP, sessions or tokens.
+
+import { pendingFor, takesEffect } from "./policy-bucket.ts";
+import type { RequestFacts } from "./facts.ts";
+import type { CompiledApplication, CompiledPolicy, Decision, DenyDecision, LoginDecision } from "./policy.ts";
+import type { ReasonCode } from "./reasons.ts";
+
+// Decisions without a policy, made once: a refused request must cost nothing.
+const NO_POLICIES = refusal("no-policies");
+const NO_POLICY_MATCHED = refusal("no-policy-matched");
+const SERVICE_NOT_ALLOWED = refusal("service-not-allowed");
+const LOGIN_CANNOT_HELP = refusal("login-cannot-help");
+const LOGIN_REQUIRED: LoginDecision = { outcome: "login", reason: "login-required", policy: undefined, action: undefined, sessionDurationMs: undefined };
+
+/** Decides (R-N3): deny > bypass > service > allow, whatever their order; without a reason to let in, deny. */
+export function evaluate(application: CompiledApplication, facts: RequestFacts): Decision {
+  try {
+    return decide(application, facts);
+  } catch (cause) {
+    return { ...refusal("evaluator-error"), cause };
+  }
+}
+
+function decide(application: CompiledApplication, facts: RequestFacts): Decision {
+  if (application.policyCount === 0) return NO_POLICIES;
+  const settled = application.deny.first(facts) ?? application.bypass.first(facts);
+  if (settled !== undefined) return settled.decision;
+  const identity = facts.identity;
+  if (identity === undefined) return application.allow.first(facts) === undefined ? LOGIN_CANNOT_HELP : LOGIN_REQUIRED;
+  if (identity.kind === "service") return application.service.first(facts)?.decision ?? SERVICE_NOT_ALLOWED;
+  return application.allow.first(facts)?.decision ?? NO_POLICY_MATCHED;
+}
+
+/**
+ * Whether a policy is for this kind of visitor at all: allow is for people (and those who may still sign in), service
+ * for programs with a service token, deny and bypass for everybody.
+ */
+export function concerns(policy: CompiledPolicy, facts: RequestFacts): boolean {
+  if (policy.action === "allow") return facts.identity?.kind !== "service";
+  return policy.action !== "service" || facts.identity?.kind === "service";
+}
+
+/** Whether a policy by itself takes effect on a request; for an anonymous visitor's allow policy: whether it could. */
+export function policyTakesEffect(policy: CompiledPolicy, facts: RequestFacts): boolean {
+  return concerns(policy, facts) && takesEffect(policy, facts, pendingFor(policy.action));
+}
+
+function refusal(reason: ReasonCode): DenyDecision {
+  return { outcome: "deny", reason, policy: undefined, action: undefined, sessionDurationMs: undefined };
+}

@@ -1,0 +1,71 @@
+// What a decision may look at: one plain object per request, built by the pipeline between authentication and
+// authorization. Policies see nothing else of a request; paths and hostnames choose the application before.
+
+import type { Identity } from "../authn/identity.ts";
+import type { IpAddress } from "./ip.ts";
+
+/** A client certificate whose chain was verified at the ingress; an unverified one is no certificate. */
+export interface ClientCertificate {
+  /** Subject CN, exact; undefined when there is none. */
+  readonly commonName: string | undefined;
+  /** Type and value, type in lower case: `dns:ci.example.com`, `email:...`, `uri:spiffe://...`, `ip:...`. */
+  readonly subjectAlternativeNames: readonly string[];
+  /** SHA-256 of the certificate, 64 lower-case hex digits. */
+  readonly fingerprint: string;
+}
+
+/** ISO 3166-1 alpha-2 code in upper case; undefined when the database does not hold the address. Must not throw for a miss. */
+export type CountryLookup = (ip: IpAddress) => string | undefined;
+
+/** Answer of an external evaluator for this visitor, fetched before; undefined: none, late or not verified. */
+export type ExternalLookup = (url: string) => boolean | undefined;
+
+export interface RequestFacts {
+  /** undefined: nobody signed in, and no service token presented. */
+  readonly identity: Identity | undefined;
+  /** The visitor's address, see {@link parseIp}; undefined: not known. */
+  readonly ip: IpAddress | undefined;
+  /** Called only when a policy looks at the country. */
+  readonly countryOf: CountryLookup;
+  /** Upper-case request method. HEAD counts as GET in every rule (R-A13): the engine sees to it. */
+  readonly method: string;
+  /** Wall clock, milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+  readonly clientCertificate: ClientCertificate | undefined;
+  readonly external: ExternalLookup;
+}
+
+/** The kinds of fact, for {@link DependsOn}. */
+export const FACT_KINDS = ["identity", "ip", "country", "clientCertificate", "method", "time", "external"] as const;
+export type FactKind = (typeof FACT_KINDS)[number];
+
+/** Which facts the policies of an application look at: what a cached decision must be keyed by. */
+export type DependsOn = Readonly<Record<FactKind, boolean>>;
+
+export function dependsOnAny(kinds: ReadonlySet<FactKind>): DependsOn {
+  return Object.fromEntries(FACT_KINDS.map((kind) => [kind, kinds.has(kind)])) as DependsOn;
+}
+
+/** For relays without a geo database: every country is unknown. */
+export const noCountry: CountryLookup = () => undefined;
+
+/** For relays without external evaluators: every answer is unknown. */
+export const noExternal: ExternalLookup = () => undefined;
+
+/**
+ * Remembers the country of each address object, of which there is one per socket, for as long as it lives. Make a new
+ * one when the database is replaced.
+ */
+export function rememberCountries(lookup: CountryLookup): CountryLookup {
+  const known = new WeakMap<IpAddress, { readonly country: string | undefined }>();
+  return (ip) => {
+    let entry = known.get(ip);
+    if (entry === undefined) known.set(ip, (entry = { country: lookup(ip) }));
+    return entry.country;
+  };
+}
+
+/** The method as rules see it: HEAD is GET (R-A13). */
+export function ruleMethod(method: string): string {
+  return method === "HEAD" ? "GET" : method;
+}
