@@ -1,0 +1,288 @@
+// One stream: its queue, its credit and its state. What arrives is told to the handler by receive*(); what leaves goes to
+// the FrameWriter. Knows nothing of HTTP beyond "a final head comes before a body".
+
+import { NO_FIELDS, type Fields } from "../http/fields.ts";
+import { ResetCode } from "../protocol/codes.ts";
+import { FrameType, MAX_INTERIM_HEADS, MAX_RESET_TEXT_BYTES } from "../protocol/frame.ts";
+import { prepareHead, prepareTrailers, writeHead, writeTrailers, type ResponseHead } from "../protocol/head.ts";
+import { ProtocolViolation } from "../protocol/violation.ts";
+import type { Holder } from "./budget.ts";
+import type { Turn, TurnResult } from "./scheduler.ts";
+import { canReceive, canSend, transition, type StreamEvent, type StreamState } from "./state.ts";
+import type { ResetDetail, Stream, StreamHandler } from "./stream.ts";
+import { addCredit, ReceiveWindow } from "./window.ts";
+import { MAX_DATA_BYTES, type FrameWriter } from "./writer.ts";
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  readonly writer: FrameWriter;
+  readonly roundTripMs: number;
+  readonly pressure: number;
+  nowMs(): number;
+  hold(bytes: number): void;
+  release(bytes: number): void;
+  stall(holder: Holder): void;
+  settle(holder: Holder): void;
+  /** The stream is closed in both directions: forget it. */
+  forget(stream: MuxStream): void;
+}
+
+/** write() returns false from here on. */
+const QUEUE_HIGH_BYTES = 131_072;
+/** onDrain() comes when the queue is below this. */
+const QUEUE_LOW_BYTES = 65_536;
+/** Chunks up to this size skip the queue when nothing is in front of them. */
+const DIRECT_BYTES = 16_384;
+const NO_DETAIL: ResetDetail = { http2Code: 0, text: "" };
+
+export class MuxStream implements Stream, Turn, Holder {
+  readonly id: number;
+  readonly #host: StreamHost;
+  readonly #window: ReceiveWindow;
+  handler: StreamHandler | undefined;
+  state: StreamState = "open";
+  deficitBytes = 0;
+  scheduled = false;
+  unconsumedBytes = 0;
+  stalledSinceMs = 0;
+  #creditBytes: number;
+  #queue: Uint8Array[] = [];
+  #queueFrom = 0;
+  #queuedBytes = 0;
+  #endQueued = false;
+  #trailers: Fields = NO_FIELDS;
+  #drainWanted = false;
+  /** Which side of the exchange's heads we are on: the receiver of heads must see a final one before a body. */
+  #headsLeft: number;
+  #headSent = false;
+  #stalled = false;
+
+  constructor(id: number, host: StreamHost, sendCreditBytes: number, receiveWindowBytes: number, expectsHead: boolean) {
+    this.id = id;
+    this.#host = host;
+    this.#creditBytes = sendCreditBytes;
+    this.#window = new ReceiveWindow(receiveWindowBytes);
+    this.#headsLeft = expectsHead ? MAX_INTERIM_HEADS + 1 : 0;
+  }
+
+  get open(): boolean {
+    return this.state !== "closed";
+  }
+
+  sendHead(head: ResponseHead, end: boolean): void {
+    if (!canSend(this.state) || this.#endQueued) return;
+    if (this.#headSent) throw new Error("a final head was sent already");
+    const interim = head.status < 200 && head.status !== 101;
+    this.#headSent = !interim;
+    const prepared = prepareHead(head);
+    const slab = this.#host.writer.frame(FrameType.HEAD, end && !interim, this.id, prepared.payloadBytes);
+    writeHead(head, prepared.text, slab, this.#host.writer.payloadAt);
+    if (end && !interim) this.#sentEnd();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (!canSend(this.state) || this.#endQueued || chunk.length === 0) return true;
+    const writer = this.#host.writer;
+    const direct = this.#queuedBytes === 0 && chunk.length <= DIRECT_BYTES && chunk.length <= this.#creditBytes;
+    if (direct && !writer.blocked && chunk.length <= writer.creditBytes) {
+      this.#creditBytes -= chunk.length;
+      writer.data(this.id, chunk, 0, chunk.length);
+      return true;
+    }
+    this.#queue.push(chunk);
+    this.#queuedBytes += chunk.length;
+    if (this.#creditBytes > 0) writer.enqueue(this);
+    if (this.#queuedBytes < QUEUE_HIGH_BYTES) return true;
+    this.#drainWanted = true;
+    return false;
+  }
+
+  end(trailers: Fields = NO_FIELDS): void {
+    if (!canSend(this.state) || this.#endQueued) return;
+    this.#endQueued = true;
+    this.#trailers = trailers;
+    if (this.#queuedBytes === 0) this.#writeEnd();
+  }
+
+  reset(code: ResetCode, detail: Partial<ResetDetail> = NO_DETAIL): void {
+    if (this.state !== "closed") {
+      const text = (detail.text ?? "").slice(0, MAX_RESET_TEXT_BYTES).replace(/[^\x20-\x7e]/g, "?");
+      const slab = this.#host.writer.frame(FrameType.RESET, false, this.id, 6 + text.length);
+      const at = slab.writeUInt32BE(detail.http2Code ?? 0, slab.writeUInt16BE(code, this.#host.writer.payloadAt));
+      slab.write(text, at, "latin1");
+      this.#move("reset");
+    }
+    this.#releaseAll();
+  }
+
+  consume(bytes: number): void {
+    const released = Math.min(bytes, this.unconsumedBytes);
+    if (released === 0) return;
+    this.unconsumedBytes -= released;
+    this.#host.release(released);
+    if (this.#stalled) this.#progress();
+    if (canReceive(this.state) && this.#window.consume(released)) this.#grant();
+  }
+
+  /** A turn of the scheduler: sends queued bytes within the stream's and the connection's credit. */
+  take(allowanceBytes: number): TurnResult {
+    let sentBytes = 0;
+    while (sentBytes < allowanceBytes && this.#queue.length > 0) {
+      const chunk = this.#queue[0] as Uint8Array;
+      const from = this.#queueFrom;
+      const size = Math.min(chunk.length - from, MAX_DATA_BYTES, this.#creditBytes, this.#host.writer.creditBytes);
+      if (size <= 0) break;
+      this.#host.writer.data(this.id, chunk, from, from + size);
+      this.#creditBytes -= size;
+      sentBytes += size;
+      if (from + size < chunk.length) this.#queueFrom = from + size;
+      else {
+        this.#queue.shift();
+        this.#queueFrom = 0;
+      }
+    }
+    this.#queuedBytes -= sentBytes;
+    this.#afterTake();
+    return { sentBytes, more: this.#queuedBytes > 0 && this.#creditBytes > 0 };
+  }
+
+  evict(): void {
+    const handler = this.handler;
+    this.reset(ResetCode.OVERLOAD);
+    handler?.onReset(ResetCode.OVERLOAD, { http2Code: 0, text: "buffer budget spent" });
+  }
+
+  receiveHead(head: ResponseHead, end: boolean): void {
+    this.#assertReceiving();
+    const interim = head.status < 200 && head.status !== 101;
+    if (this.#headsLeft === 0 || (interim && (end || --this.#headsLeft === 0))) {
+      throw new ProtocolViolation("ERR_PROTOCOL_HEAD_ORDER", "a head out of order");
+    }
+    if (!interim) this.#headsLeft = 0;
+    if (end) this.#move("end-received");
+    this.handler?.onHead(head, end);
+  }
+
+  /** `chunk` is a view of a received message of `messageBytes`. */
+  receiveData(chunk: Buffer, messageBytes: number, end: boolean): void {
+    this.#assertReceiving();
+    this.#assertHeadReceived();
+    if (!this.#window.receive(chunk.length)) throw new ProtocolViolation("ERR_PROTOCOL_CREDIT_EXCEEDED", `stream ${this.id} exceeded its credit`);
+    if (chunk.length > 0) this.#deliver(chunk, messageBytes);
+    if (end && this.state !== "closed") this.#receivedEnd(NO_FIELDS);
+  }
+
+  receiveEnd(trailers: Fields): void {
+    this.#assertReceiving();
+    this.#assertHeadReceived();
+    this.#receivedEnd(trailers);
+  }
+
+  /** RESET from the peer, or the loss of the connection. */
+  receiveReset(code: ResetCode, detail: ResetDetail): void {
+    if (this.state === "closed") return;
+    this.#move("reset");
+    this.#releaseAll();
+    this.handler?.onReset(code, detail);
+  }
+
+  receiveCredit(bytes: number): void {
+    const credit = addCredit(this.#creditBytes, bytes);
+    if (credit === undefined) throw new ProtocolViolation("ERR_PROTOCOL_CREDIT_OVERFLOW", `credit of stream ${this.id} over 2^31 - 1`);
+    this.#creditBytes = credit;
+    if (this.#queuedBytes > 0) this.#host.writer.enqueue(this);
+  }
+
+  #deliver(chunk: Buffer, messageBytes: number): void {
+    this.unconsumedBytes += chunk.length;
+    this.#host.hold(chunk.length);
+    // A reader that lags keeps its chunks: a small one must not keep the whole message it came in alive.
+    const kept = this.#stalled && chunk.length * 2 < messageBytes ? Buffer.from(chunk) : chunk;
+    this.handler?.onData(kept);
+    if (this.unconsumedBytes > 0 && !this.#stalled) this.#stall();
+    else if (this.#stalled) this.#host.stall(this);
+  }
+
+  #stall(): void {
+    this.#stalled = true;
+    this.stalledSinceMs = this.#host.nowMs();
+    this.#host.stall(this);
+  }
+
+  #progress(): void {
+    if (this.unconsumedBytes > 0) {
+      this.stalledSinceMs = this.#host.nowMs();
+      return;
+    }
+    this.#stalled = false;
+    this.#host.settle(this);
+  }
+
+  #grant(): void {
+    const credit = this.#window.grant(this.#host.nowMs(), this.#host.roundTripMs, this.#host.pressure);
+    if (credit === 0) return;
+    const slab = this.#host.writer.frame(FrameType.WINDOW, false, this.id, 4);
+    slab.writeUInt32BE(credit, this.#host.writer.payloadAt);
+  }
+
+  #afterTake(): void {
+    if (this.#queuedBytes === 0 && this.#endQueued) this.#writeEnd();
+    if (!this.#drainWanted || this.#queuedBytes >= QUEUE_LOW_BYTES) return;
+    this.#drainWanted = false;
+    this.handler?.onDrain();
+  }
+
+  #writeEnd(): void {
+    if (!canSend(this.state)) return;
+    const trailers = this.#trailers;
+    if (trailers.length === 0) this.#host.writer.end(this.id);
+    else {
+      const prepared = prepareTrailers(trailers);
+      const slab = this.#host.writer.frame(FrameType.END, true, this.id, prepared.payloadBytes);
+      writeTrailers(trailers, prepared.text, slab, this.#host.writer.payloadAt);
+    }
+    this.#sentEnd();
+  }
+
+  #sentEnd(): void {
+    this.#endQueued = true;
+    this.#move("end-sent");
+  }
+
+  /** OPEN carried E: the request has no body. */
+  openedWithEnd(sentHere: boolean): void {
+    if (sentHere) this.#sentEnd();
+    else this.#move("end-received");
+  }
+
+  #receivedEnd(trailers: Fields): void {
+    this.#move("end-received");
+    this.handler?.onEnd(trailers);
+  }
+
+  #assertReceiving(): void {
+    if (!canReceive(this.state)) throw new ProtocolViolation("ERR_PROTOCOL_STREAM_ENDED", `frame for stream ${this.id} after its end`);
+  }
+
+  #assertHeadReceived(): void {
+    if (this.#headsLeft > 0) throw new ProtocolViolation("ERR_PROTOCOL_HEAD_ORDER", `body of stream ${this.id} before its head`);
+  }
+
+  #move(event: StreamEvent): void {
+    const next = transition(this.state, event);
+    if (next === this.state) return;
+    this.state = next;
+    if (next !== "closed") return;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#host.forget(this);
+  }
+
+  #releaseAll(): void {
+    this.#host.release(this.unconsumedBytes);
+    this.unconsumedBytes = 0;
+    if (!this.#stalled) return;
+    this.#stalled = false;
+    this.#host.settle(this);
+  }
+}

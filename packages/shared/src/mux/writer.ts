@@ -1,0 +1,152 @@
+// Everything a connection sends. Frames that are ready in one event-loop turn leave in one message (one system call for
+// many exchanges); heads and control frames go first, bodies take turns. Hot path: plain arithmetic on one slab, because
+// building a Buffer per frame costs more than the frame (measured at 2 microseconds a request).
+
+import { FRAME_HEADER_BYTES, FrameType, markFrameEnd, writeFrameHeader } from "../protocol/frame.ts";
+import { CONNECTION_WINDOW_BYTES } from "./window.ts";
+import { TurnScheduler, type Turn } from "./scheduler.ts";
+import type { Transport } from "./transport.ts";
+
+/** Memory handed out in slices to messages; a new one is taken when the rest is too small. */
+const SLAB_BYTES = 262_144;
+/** A message is closed when it has grown past this. */
+const MESSAGE_TARGET_BYTES = 131_072;
+/** Bodies wait while this much is under way to the kernel, so that a small answer never queues behind more. */
+export const HIGH_WATER_BYTES = 262_144;
+/** Largest DATA payload we send; the receiver accepts four times as much. */
+export const MAX_DATA_BYTES = 65_536;
+
+export class FrameWriter {
+  readonly #transport: Transport;
+  readonly #scheduler = new TurnScheduler();
+  readonly #schedule: (task: () => void) => void;
+  readonly #flushTask: () => void;
+  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  /** The message being built is slab[#start, #at). */
+  #start = 0;
+  #at = 0;
+  #ready: Buffer[] = [];
+  #readyBytes = 0;
+  #lastFrameAt = -1;
+  #lastFrameStream = 0;
+  #flushScheduled = false;
+  #blocked = false;
+  #closed = false;
+  /** DATA bytes the peer still accepts on the whole connection. */
+  creditBytes: number = CONNECTION_WINDOW_BYTES;
+
+  /** @param schedule runs a task at the end of this event-loop turn (setImmediate) */
+  constructor(transport: Transport, schedule: (task: () => void) => void) {
+    this.#transport = transport;
+    this.#schedule = schedule;
+    this.#flushTask = () => {
+      this.#flushScheduled = false;
+      this.flush();
+    };
+  }
+
+  /** True while bodies should wait in their streams: the socket is full. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** Anything not handed to the transport yet. */
+  get pending(): boolean {
+    return this.#at > this.#start || this.#ready.length > 0 || this.#scheduler.waiting > 0;
+  }
+
+  /** Room for one frame in the current message: writes the header, returns the slab; payload starts at {@link payloadAt}. */
+  frame(type: number, end: boolean, streamId: number, payloadBytes: number): Buffer {
+    const size = FRAME_HEADER_BYTES + payloadBytes;
+    if (this.#at + size > this.#slab.length) this.#newSlab(size);
+    const at = this.#at;
+    writeFrameHeader(this.#slab, at, type, payloadBytes, end, streamId);
+    this.#lastFrameAt = at;
+    this.#lastFrameStream = type === FrameType.WINDOW || type === FrameType.RESET ? 0 : streamId;
+    this.#at = at + size;
+    if (this.#at - this.#start >= MESSAGE_TARGET_BYTES) this.#closeMessage();
+    this.#wake();
+    return this.#slab;
+  }
+
+  /** Offset of the payload of the frame just begun with {@link frame}; valid until the next one. */
+  get payloadAt(): number {
+    return this.#lastFrameAt + FRAME_HEADER_BYTES;
+  }
+
+  data(streamId: number, chunk: Uint8Array, from: number, to: number): void {
+    this.creditBytes -= to - from;
+    const slab = this.frame(FrameType.DATA, false, streamId, to - from);
+    slab.set(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to), this.payloadAt);
+  }
+
+  /** Ends a stream's half: on the frame just written when it was this stream's (saves a frame per exchange), else by END. */
+  end(streamId: number): void {
+    if (this.#lastFrameStream === streamId && this.#lastFrameAt >= this.#start) markFrameEnd(this.#slab, this.#lastFrameAt);
+    else this.frame(FrameType.END, true, streamId, 0);
+  }
+
+  /** Puts a stream with queued bytes and credit in line. */
+  enqueue(turn: Turn): void {
+    this.#scheduler.add(turn);
+    this.#wake();
+  }
+
+  /** The peer granted connection credit. */
+  creditReturned(): void {
+    if (this.#scheduler.waiting > 0) this.#wake();
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    if (this.pending) this.flush();
+  }
+
+  /** Sends what is ready now instead of at the end of the turn. */
+  flush(): void {
+    if (this.#closed) return;
+    this.#takeTurns();
+    this.#sendMessages();
+    if (this.#transport.bufferedBytes >= HIGH_WATER_BYTES) this.#blocked = true;
+    else if (this.#scheduler.waiting > 0 && this.creditBytes > 0) this.#wake();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#ready = [];
+    this.#at = this.#start;
+  }
+
+  #takeTurns(): void {
+    if (this.#scheduler.waiting === 0) return;
+    const room = HIGH_WATER_BYTES - this.#transport.bufferedBytes;
+    while (this.#scheduler.waiting > 0 && this.creditBytes > 0 && this.#readyBytes + this.#at - this.#start < room) this.#scheduler.runTurn();
+  }
+
+  #sendMessages(): void {
+    if (this.#at > this.#start) this.#closeMessage();
+    if (this.#ready.length === 0) return;
+    const ready = this.#ready;
+    this.#ready = [];
+    this.#readyBytes = 0;
+    for (let i = 0; i < ready.length; i++) this.#transport.send(ready[i] as Buffer);
+  }
+
+  #closeMessage(): void {
+    this.#ready.push(this.#slab.subarray(this.#start, this.#at));
+    this.#readyBytes += this.#at - this.#start;
+    this.#start = this.#at;
+  }
+
+  #newSlab(size: number): void {
+    if (this.#at > this.#start) this.#closeMessage();
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, size));
+    this.#start = this.#at = 0;
+  }
+
+  #wake(): void {
+    if (this.#flushScheduled || this.#blocked || this.#closed) return;
+    this.#flushScheduled = true;
+    this.#schedule(this.#flushTask);
+  }
+}
