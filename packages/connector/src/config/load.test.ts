@@ -1,0 +1,263 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { DEFAULT_ORIGIN_OPTIONS } from "../origin/options.ts";
+import { loadConfig, type LoadResult, parseConfig } from "./load.ts";
+import { renderProblems } from "./problem.ts";
+import type { ConnectorConfig } from "./types.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function parse(text: string, environment: Record<string, string> = {}): LoadResult {
+  return parseConfig(join(folder, "connector.yaml"), text, environment);
+}
+
+function loaded(text: string, environment?: Record<string, string>): ConnectorConfig {
+  const result = parse(text, environment);
+  if (result.kind === "refused") throw new Error(renderProblems(result.problems));
+  return result.config;
+}
+
+/** What a person sees, with the folder's changing name cut off. */
+function shown(text: string, environment?: Record<string, string>): string {
+  const result = parse(text, environment);
+  return renderProblems(result.kind === "refused" ? result.problems : result.warnings).replaceAll(`${folder}/`, "");
+}
+
+describe("what is accepted", () => {
+  test("the example of the documentation", () => {
+    const config = loaded(`
+relay: https://auth.example.com
+credential: { file: office.credential }
+services:
+  grafana: http://127.0.0.1:3000
+  wiki: { url: unix:/run/wiki.sock, hostHeader: wiki.internal, connectTimeout: 10s }
+`);
+    expect(config).toMatchObject({
+      relay: "https://auth.example.com",
+      credential: { kind: "file", path: join(folder, "office.credential") },
+      connections: 2,
+      admin: undefined,
+      proxy: { kind: "environment" },
+    });
+    expect([...config.services.keys()]).toEqual(["grafana", "wiki"]);
+    expect(config.services.get("grafana")).toEqual({
+      origins: [{ kind: "http", secure: false, http2: false, host: "127.0.0.1", port: 3000 }],
+      options: DEFAULT_ORIGIN_OPTIONS,
+      healthCheck: undefined,
+    });
+    expect(config.services.get("wiki")).toMatchObject({
+      origins: [{ kind: "unix", path: "/run/wiki.sock" }],
+      options: { hostHeader: "wiki.internal", connectTimeoutMs: 10_000 },
+    });
+  });
+
+  test("a bare port, written as a number or as text", () => {
+    const origin = { kind: "http", host: "127.0.0.1", port: 3000 };
+    expect(loaded("services: { a: 3000 }").services.get("a")?.origins).toMatchObject([origin]);
+    expect(loaded('services: { a: "3000" }').services.get("a")?.origins).toMatchObject([origin]);
+  });
+
+  test.each<[string, string, Record<string, unknown>]>([
+    ["connectTimeout", "3s", { connectTimeoutMs: 3_000 }],
+    ["responseHeaderTimeout", "90s", { responseHeaderTimeoutMs: 90_000 }],
+    ["responseHeaderTimeout", "none", { responseHeaderTimeoutMs: undefined }],
+    ["poolIdle", "1s", { poolIdleMs: 1_000 }],
+    ["requestBodyIdle", "5m", { requestBodyIdleMs: 300_000 }],
+    ["requestBodyIdle", "none", { requestBodyIdleMs: undefined }],
+    ["maxConnections", "7", { maxConnections: 7 }],
+    ["maxQueuedRequests", "0", { maxQueuedRequests: 0 }],
+    ["hostHeader", "wiki.internal:8080", { hostHeader: "wiki.internal:8080" }],
+    ["serverName", "wiki.internal", { serverName: "wiki.internal" }],
+    ["insecureSkipVerify", "true", { insecureSkipVerify: true }],
+    ["setRequestHeaders", "{ X-A: b, X-N: 7 }", { setRequestHeaders: { "X-A": "b", "X-N": "7" } }],
+    ["removeRequestHeaders", "[X-A]", { removeRequestHeaders: ["X-A"] }],
+    ["setResponseHeaders", "{ X-A: b }", { setResponseHeaders: { "X-A": "b" } }],
+    ["removeResponseHeaders", "[Server]", { removeResponseHeaders: ["Server"] }],
+    ["stripPrefix", "/app", { stripPrefix: "/app" }],
+    ["addPrefix", "/base", { addPrefix: "/base" }],
+  ])("the option %s: %s reaches the origin's options", (key, written, expected) => {
+    const { services } = loaded(`services:\n  a:\n    url: https://wiki.internal\n    ${key}: ${written}\n`);
+    expect(services.get("a")?.options).toEqual({ ...DEFAULT_ORIGIN_OPTIONS, ...expected });
+  });
+
+  test("several origins, HTTP/2 and a health check", () => {
+    const { services } = loaded(`
+services:
+  api:
+    urls: [ "http://10.0.0.1:80", "http://10.0.0.2:80" ]
+    http2: true
+    healthCheck: { path: /healthz, interval: 1s, timeout: 500ms, unhealthyAfter: 2, healthyAfter: 1 }
+`);
+    expect(services.get("api")).toMatchObject({
+      origins: [{ host: "10.0.0.1", http2: true }, { host: "10.0.0.2", http2: true }],
+      healthCheck: { path: "/healthz", intervalMs: 1_000, timeoutMs: 500, unhealthyAfter: 2, healthyAfter: 1 },
+    });
+  });
+
+  test("secrets come from the environment or from files, and do not print", () => {
+    writeFileSync(join(folder, "token"), "from-file\n");
+    const { services, proxy } = loaded(
+      "proxy: { env: OUT }\nservices:\n  a:\n    url: 3000\n    setRequestHeaders: { X-E: { env: TOKEN }, X-F: { file: token } }\n",
+      { TOKEN: "from-env", OUT: "http://user:word@proxy:3128" },
+    );
+    const headers = services.get("a")?.options.setRequestHeaders ?? {};
+    expect(JSON.stringify(headers)).toBe('{"X-E":"[redacted]","X-F":"[redacted]"}');
+    const reveal = (name: string): string => (headers[name] as { reveal(): string }).reveal();
+    expect([reveal("X-E"), reveal("X-F")]).toEqual(["from-env", "from-file"]);
+    expect(proxy).toEqual({ kind: "url", url: new URL("http://user:word@proxy:3128") });
+  });
+
+  test("files that are referred to are named, so that a change of them reloads", () => {
+    writeFileSync(join(folder, "token"), "x");
+    const result = parse("services:\n  a: { url: 3000, setRequestHeaders: { X-F: { file: token } } }\n");
+    expect(result.files).toEqual([join(folder, "connector.yaml"), join(folder, "token")]);
+  });
+});
+
+describe("what is refused", () => {
+  test("all problems at once, each with its place and a remedy", () => {
+    expect(
+      shown(`relay: http://auth.example.com
+conections: 3
+services:
+  Grafana: http://127.0.0.1:3000
+  wiki:
+    url: unix:run/wiki.sock
+    hostheader: wiki.internal
+    connectTimeout: 10
+  api: { http2: yes }
+`),
+    ).toMatchInlineSnapshot(`
+      "error[ERR_CONFIG_VALUE]: expected the relay's authUrl
+        --> connector.yaml:1:8  relay
+         = write https://auth.example.com, as in relay.yaml (http:// is for loopback only)
+
+      error[ERR_CONFIG_UNKNOWN_KEY]: unknown key "conections"
+        --> connector.yaml:2:1  conections
+         = write "connections" instead
+
+      error[ERR_CONFIG_VALUE]: not a service name
+        --> connector.yaml:4:3  services.Grafana
+         = use 1 to 64 lower-case letters, digits, -, _ and ., starting with a letter or digit
+
+      error[ERR_CONFIG_VALUE]: a unix socket needs an absolute path, for example unix:/run/wiki.sock
+        --> connector.yaml:6:10  services.wiki.url
+         = write where the service listens, for example http://127.0.0.1:3000, unix:/run/wiki.sock or just 3000
+
+      error[ERR_CONFIG_UNKNOWN_KEY]: unknown key "hostheader"
+        --> connector.yaml:7:5  services.wiki.hostheader
+         = write "hostHeader" instead
+
+      error[ERR_CONFIG_VALUE]: expected a duration from 1ms to 10m
+        --> connector.yaml:8:21  services.wiki.connectTimeout
+         = write a whole number and a unit (ms, s, m, h, d), from 1ms to 10m
+
+      error[ERR_CONFIG_TYPE]: expected true or false, found text
+        --> connector.yaml:9:17  services.api.http2
+         = Speak HTTP/2 to the origin: by ALPN over TLS, else with prior knowledge. Needed for gRPC.
+
+      7 errors"
+    `);
+  });
+
+  test("conflicts that no single key shows", () => {
+    expect(
+      shown(`services:
+  none: {}
+  both: { url: 3000, urls: [ 3001 ] }
+  mixed: { urls: [ "http://127.0.0.1:1", "tcp://127.0.0.1:2" ] }
+  ssh: { url: "tcp://127.0.0.1:22", healthCheck: { path: / } }
+  ca: { url: https://wiki.internal, ca: { file: absent.pem } }
+  token: { url: 3000, setRequestHeaders: { Authorization: { env: UNSET } } }
+`),
+    ).toMatchInlineSnapshot(`
+      "error[ERR_CONFIG_CONFLICT]: neither url nor urls is written
+        --> connector.yaml:2:9  services.none
+         = write url for one origin or urls for several
+
+      error[ERR_CONFIG_CONFLICT]: both url and urls are written
+        --> connector.yaml:3:9  services.both
+         = write url for one origin or urls for several
+
+      error[ERR_CONFIG_CONFLICT]: tcp:// origins are mixed with others
+        --> connector.yaml:4:18  services.mixed.urls
+         = make two services of them
+
+      error[ERR_CONFIG_CONFLICT]: health checks are HTTP requests, and no origin of this service speaks HTTP
+        --> connector.yaml:5:50  services.ssh.healthCheck
+         = remove healthCheck
+
+      error[ERR_CONFIG_REFERENCED_FILE]: the file cannot be read (ENOENT)
+        --> connector.yaml:6:41  services.ca.ca
+         = check the path (relative ones start at the configuration's folder) and its permissions
+
+      error[ERR_CONFIG_SECRET]: the environment variable UNSET is not set
+        --> connector.yaml:7:59  services.token.setRequestHeaders.Authorization
+         = set it for this process, or refer to a file
+
+      6 errors"
+    `);
+  });
+
+  test("warnings do not stop a configuration", () => {
+    expect(
+      shown(`admin: { address: "0.0.0.0:9091" }
+services:
+  wiki: { url: https://wiki.internal, insecureSkipVerify: true }
+  plain: { url: http://127.0.0.1:1, serverName: a.b }
+`),
+    ).toMatchInlineSnapshot(`
+      "warning[ERR_CONFIG_INSECURE]: metrics and health have no sign-in and are not on loopback
+        --> connector.yaml:1:19  admin.address
+         = use 127.0.0.1, or make sure that only your monitoring reaches this address
+
+      warning[ERR_CONFIG_INSECURE]: the origin's certificate is not verified
+        --> connector.yaml:3:59  services.wiki.insecureSkipVerify
+         = give its authority with ca, or the name in its certificate with serverName
+
+      warning[ERR_CONFIG_INSECURE]: serverName has no effect: no origin of this service is https://
+        --> connector.yaml:4:49  services.plain.serverName
+         = remove it, or write https://
+
+      0 errors, 3 warnings"
+    `);
+  });
+
+  test.each<[string, string]>([
+    ["", "ERR_CONFIG_TYPE"],
+    ["[]", "ERR_CONFIG_TYPE"],
+    ["relay: https://a.example", "ERR_CONFIG_MISSING_KEY"],
+    ["services: {}", "ERR_CONFIG_VALUE"],
+    ["services: { a: 3000 }\nservices: { a: 3000 }", "ERR_CONFIG_DUPLICATE_KEY"],
+    ["services: { a: &x 3000, b: *x }", "ERR_CONFIG_ALIAS"],
+    ["services: { a: 3000", "ERR_CONFIG_SYNTAX"],
+    ["connections: 0\nservices: { a: 3000 }", "ERR_CONFIG_VALUE"],
+    ["connections: 17\nservices: { a: 3000 }", "ERR_CONFIG_VALUE"],
+    ["credential: { file: a, env: B }\nservices: { a: 3000 }", "ERR_CONFIG_VALUE"],
+    ["proxy: http://user:word@proxy:1\nservices: { a: 3000 }", "ERR_CONFIG_SECRET"],
+    ["services: { a: { url: 3000, setRequestHeaders: { Host: x } } }", "ERR_CONFIG_VALUE"],
+    ["services: { a: { url: 3000, setRequestHeaders: { X-A: [1] } } }", "ERR_CONFIG_VALUE"],
+    ["services: { a: { url: 3000, stripPrefix: app } }", "ERR_CONFIG_VALUE"],
+    ["services: { a: { url: 3000, healthCheck: {} } }", "ERR_CONFIG_MISSING_KEY"],
+    ["services: { a: { url: \"tcp://127.0.0.1:1\", http2: true } }", "ERR_CONFIG_CONFLICT"],
+    ["services: { a: file:/etc/passwd }", "ERR_CONFIG_VALUE"],
+    ["services: { a: http://user:word@host }", "ERR_CONFIG_VALUE"],
+    ["services: { __proto__: 3000 }", "ERR_CONFIG_VALUE"],
+  ])("%j with %s", (text, code) => {
+    const result = parse(text);
+    expect(result.kind === "refused" ? result.problems.map((problem) => problem.code) : "accepted").toContain(code);
+  });
+
+  test("no message repeats a value of the file", () => {
+    const text = "proxy: http://user:hunter2@proxy:1\nservices: { a: { url: http://user:hunter2@host, setRequestHeaders: { X: \"hunter2\\n\" } } }";
+    expect(shown(text)).not.toContain("hunter2");
+  });
+
+  test("a file that is not there, with what to do", () => {
+    const result = loadConfig(join(folder, "absent.yaml"), {});
+    expect(result).toMatchObject({ kind: "refused", problems: [{ code: "ERR_CONFIG_FILE", remedy: expect.stringContaining("--config") }] });
+  });
+});
