@@ -55,7 +55,7 @@ export class Connector {
   writeConfig(services: Readonly<Record<string, Service>> = this.options.services): void {
     const admin = { address: `127.0.0.1:${this.adminPort}` };
     const content = { relay: this.#relayUrl, credential: { file: this.credential }, admin, services, ...this.options.config };
-    writeFileSync(this.configFile, stringify(content));
+    writeFileSync(this.configFile, stringify(content, { aliasDuplicateObjects: false }));
   }
 
   /** Starts the process without waiting for a connection. */

@@ -35,6 +35,8 @@ export interface RelayOptions {
   readonly listenHost?: string;
   readonly authHost?: string;
   readonly port?: number;
+  /** Port in authUrl and in Host, where something (a forwarder) stands in front of the listener. Default: `port`. */
+  readonly publicPort?: number;
   readonly netns?: string;
   /** Merged over the generated configuration, top level keys win. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -62,7 +64,7 @@ export class Relay {
     this.options = options;
     this.configFile = join(folder, "relay.yaml");
     const scheme = options.tls === undefined ? "http" : "https";
-    this.authUrl = `${scheme}://${options.authHost ?? "auth.relay.localhost"}:${port}`;
+    this.authUrl = `${scheme}://${options.authHost ?? "auth.relay.localhost"}:${options.publicPort ?? port}`;
   }
 
   get program(): Program {
@@ -72,7 +74,7 @@ export class Relay {
 
   /** Hostname with the port, as a visitor's Host header has it. */
   host(application: string): string {
-    return `${application}.relay.localhost:${this.port}`;
+    return `${application}.relay.localhost:${this.options.publicPort ?? this.port}`;
   }
 
   /** The configuration file's content; `change` is merged over it. */
@@ -104,7 +106,7 @@ export class Relay {
   }
 
   writeConfig(change: Readonly<Record<string, unknown>> = {}): void {
-    writeFileSync(this.configFile, stringify(this.config(change)));
+    writeFileSync(this.configFile, stringify(this.config(change), { aliasDuplicateObjects: false }));
   }
 
   /** Starts the process and waits until its own readiness endpoint says so. */
