@@ -105,6 +105,11 @@ test.each([
   ["", undefined],
 ])("R-B3: the configured hostname %j becomes %j", (text, expected) => expect(canonicalHostname(text)).toBe(expected));
 
+test("R-B3: digits beyond ASCII never become an address, not even where addresses are accepted", () => {
+  expect(canonicalHostname("\uff11\uff12\uff17.1", { allowIp: true })).toBeUndefined();
+  expect(canonicalHostname("127.0.0.1", { allowIp: true })).toBe("127.0.0.1");
+});
+
 describe("R-B1: exactly one authority", () => {
   const h1 = (fields: string[], target?: { scheme: "http" | "https"; authority: string }): string =>
     short(pickAuthority({ httpVersion: "1.1", authority: undefined, fields, target }, HTTPS));

@@ -2,7 +2,7 @@
 
 import { classifyField, FieldClass, normaliseFieldName } from "./field-names.ts";
 import type { Fields } from "./fields.ts";
-import { isToken, trimOws } from "./grammar.ts";
+import { trimOws } from "./grammar.ts";
 
 /** Options that are no field names, or name fields that are removed anyway. */
 const ORDINARY: ReadonlySet<string> = new Set(["keep-alive", "close", "upgrade", "te", "http2-settings", "trailers"]);
@@ -28,7 +28,6 @@ export function withoutConnectionOptions(fields: Fields, connection: string, pro
 }
 
 function connectionOptionKind(option: string, protectedNames: ReadonlySet<string>): "ordinary" | "named" | "refused" {
-  if (!isToken(option)) return "refused";
   const name = normaliseFieldName(option);
   if (ORDINARY.has(name)) return "ordinary";
   if (protectedNames.has(name)) return "refused";

@@ -22,7 +22,7 @@ export function normaliseApplicationPath(text: string): string | undefined {
   if (!text.startsWith("/")) return undefined;
   const bytes = Buffer.from(text, "utf8").toString("latin1");
   const decoded = decodeOnce(bytes, "singleSpelling");
-  if (decoded === undefined || PREFIX_STRUCTURE.test(decoded) || /[?#]/.test(text) || /[\x00-\x1f\x7f]/.test(text)) return undefined;
+  if (decoded === undefined || PREFIX_STRUCTURE.test(decoded) || /[\x00-\x1f\x7f]/.test(text)) return undefined;
   return decoded.length > 1 && decoded.endsWith("/") ? decoded.slice(0, -1) : decoded;
 }
 

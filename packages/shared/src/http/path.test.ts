@@ -154,6 +154,12 @@ test.each(["/\\;x%5c", "/;%255c..%253b\\", "/a;%252f", "/x;y/./z%2e/..//", "%252
   else expect(result).toMatchObject({ code: "ERR_PATH_AMBIGUOUS" });
 });
 
+test("R-A8: as many readings as a short path may have are refused for a long one, by the work they take", () => {
+  const several = "/a//b\\c;d%2fe%253bf";
+  expect(read(several).readings.length).toBeGreaterThan(16);
+  expect(outcome(`/${"a".repeat(8000)}${several}`)).toBe(AMBIGUOUS);
+});
+
 test.each([
   ["/x", true],
   ["/x?a=\u00e9", true],
