@@ -4,6 +4,7 @@
 import { SallyportError } from "@sallyport/shared/errors";
 import type { GroupConfig, PolicyAction, PolicyConfig, RuleLists } from "../config/policy-types.ts";
 import { dependsOnAny, type FactKind } from "./facts.ts";
+import { groupProblems, type GroupProblem } from "./group-graph.ts";
 import { PolicyBucket } from "./policy-bucket.ts";
 import type { CompiledApplication, CompiledPolicy, Decision, RuleNode } from "./policy.ts";
 import { CompiledRules } from "./rules.ts";
@@ -19,7 +20,8 @@ export interface PolicyDocument {
 
 /**
  * Compiles every application, by name.
- * @throws SallyportError ERR_CONFIG_REFERENCE for a name that nothing defines or a group that contains itself.
+ * @throws SallyportError ERR_CONFIG_REFERENCE for a name that nothing defines, ERR_CONFIG_POLICY for a group that
+ *   contains itself or nests too deep.
  */
 export function compileApplications(document: PolicyDocument): ReadonlyMap<string, CompiledApplication> {
   const context = new GroupCompiler(document.groups);
@@ -72,10 +74,12 @@ function compileRules(lists: RuleLists, context: SelectorContext): RuleNode {
 /** Compiles each group once, on first use. */
 class GroupCompiler implements SelectorContext {
   readonly #configs: ReadonlyMap<string, GroupConfig>;
-  readonly #compiled = new Map<string, RuleNode | "in progress">();
+  readonly #problems: ReadonlyMap<string, GroupProblem>;
+  readonly #compiled = new Map<string, RuleNode>();
   readonly #clocks = new Map<string, ZoneClock>();
 
   constructor(groups: readonly GroupConfig[]) {
+    this.#problems = groupProblems(groups);
     this.#configs = new Map(groups.map((group) => [group.name, group]));
   }
 
@@ -87,10 +91,9 @@ class GroupCompiler implements SelectorContext {
 
   groupOf(name: string): RuleNode {
     const known = this.#compiled.get(name);
-    if (known === "in progress") throw new SallyportError("ERR_CONFIG_REFERENCE", `group ${name} contains itself`);
     if (known !== undefined) return known;
+    if (this.#problems.has(name)) throw new SallyportError("ERR_CONFIG_POLICY", `group ${name} ${this.#problems.get(name)}`);
     const config = this.#configs.get(name) ?? missing("group", name);
-    this.#compiled.set(name, "in progress");
     const rules = compileRules(config, this);
     this.#compiled.set(name, rules);
     return rules;

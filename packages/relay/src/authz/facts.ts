@@ -14,8 +14,8 @@ export interface ClientCertificate {
   readonly fingerprint: string;
 }
 
-/** ISO 3166-1 alpha-2 code in upper case; undefined when the database does not hold the address. Must not throw for a miss. */
-export type CountryLookup = (ip: IpAddress) => string | undefined;
+/** ISO 3166-1 alpha-2 code in upper case; undefined when the address is not known or the database does not hold it. */
+export type CountryLookup = (ip: IpAddress | undefined) => string | undefined;
 
 /** Answer of an external evaluator for this visitor, fetched before; undefined: none, late or not verified. */
 export type ExternalLookup = (url: string) => boolean | undefined;
@@ -25,7 +25,7 @@ export interface RequestFacts {
   readonly identity: Identity | undefined;
   /** The visitor's address, see {@link parseIp}; undefined: not known. */
   readonly ip: IpAddress | undefined;
-  /** Called only when a policy looks at the country. */
+  /** Called only when a policy looks at the country; see {@link rememberCountries}. */
   readonly countryOf: CountryLookup;
   /** Upper-case request method. HEAD counts as GET in every rule (R-A13): the engine sees to it. */
   readonly method: string;
@@ -53,12 +53,13 @@ export const noCountry: CountryLookup = () => undefined;
 export const noExternal: ExternalLookup = () => undefined;
 
 /**
- * Remembers the country of each address object, of which there is one per socket, for as long as it lives. Make a new
- * one when the database is replaced.
+ * A look-up in a geo database that remembers the country of each address object, of which there is one per socket, for
+ * as long as it lives. Make a new one when the database is replaced.
  */
-export function rememberCountries(lookup: CountryLookup): CountryLookup {
+export function rememberCountries(lookup: (ip: IpAddress) => string | undefined): CountryLookup {
   const known = new WeakMap<IpAddress, { readonly country: string | undefined }>();
   return (ip) => {
+    if (ip === undefined) return undefined;
     let entry = known.get(ip);
     if (entry === undefined) known.set(ip, (entry = { country: lookup(ip) }));
     return entry.country;

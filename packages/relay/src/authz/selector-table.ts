@@ -28,7 +28,7 @@ import { parseTimeOfDay, TimeWindow, WEEKDAYS, type ZoneClock } from "./time-win
 export interface SelectorContext {
   /** One clock per zone, so that a minute is formatted once for all windows. */
   clockOf(timezone: string): ZoneClock;
-  /** @throws SallyportError ERR_CONFIG_REFERENCE for an unknown group or a group that contains itself. */
+  /** @throws SallyportError for an unknown group, or one that contains itself or nests too deep. */
   groupOf(name: string): RuleNode;
 }
 

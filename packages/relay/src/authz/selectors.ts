@@ -206,17 +206,13 @@ export class CountryNode extends BaseNode {
   }
 
   evaluate(facts: RequestFacts): Truth {
-    const country = countryOf(facts);
+    const country = facts.countryOf(facts.ip);
     return country === undefined ? UNKNOWN : truthOf(this.#countries.has(country));
   }
 
   found(facts: RequestFacts): string {
-    return `country is ${countryOf(facts) ?? "not known"}`;
+    return `country is ${facts.countryOf(facts.ip) ?? "not known"}`;
   }
-}
-
-function countryOf(facts: RequestFacts): string | undefined {
-  return facts.ip === undefined ? undefined : facts.countryOf(facts.ip);
 }
 
 export class MethodNode extends BaseNode {
