@@ -1,7 +1,12 @@
 // Hosts of their own on one machine: Linux network namespaces joined by veth pairs, with nftables as the firewall.
 // Needs root. Names are unique to the process, addresses come from a private range that exists in these hosts only.
 
-import { mustRun, command } from "./program.ts";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { command, mustRun } from "./program.ts";
+
+/** `ip netns exec` lays the files of this folder over /etc for what it starts. */
+const ETC = "/etc/netns";
 
 let created = 0;
 
@@ -21,27 +26,39 @@ export class Host implements AsyncDisposable {
     return host;
   }
 
+  /** The names that this host knows, and no others: there is no name server. */
+  names(addresses: Readonly<Record<string, string>>): void {
+    const folder = join(ETC, this.netns);
+    mkdirSync(folder, { recursive: true });
+    const lines = Object.entries({ localhost: "127.0.0.1", ...addresses }).map(([name, address]) => `${address} ${name}\n`);
+    writeFileSync(join(folder, "hosts"), lines.join(""));
+    writeFileSync(join(folder, "resolv.conf"), "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+  }
+
   /** Runs a command in this host; an exit code other than 0 is an error. */
   run(file: string, ...args: readonly string[]): Promise<string> {
     return mustRun(file, args, { netns: this.netns });
   }
 
   /**
-   * Drops everything inbound that this host did not ask for, and, where `outboundPort` is given, everything
-   * outbound but TCP to that port. Loopback is free. No ICMP either: the host is not there.
+   * Drops everything inbound that this host did not ask for, and, where `outbound` is given, everything outbound
+   * but TCP to that address and port. Loopback is free. Nothing is rejected, not even pings: the host is not there.
    */
-  async firewall(options: { readonly outboundPort?: number } = {}): Promise<void> {
-    const outbound =
-      options.outboundPort === undefined
-        ? "type filter hook output priority 0; policy accept;"
-        : `type filter hook output priority 0; policy drop; oif lo accept; ct state established accept; tcp dport ${options.outboundPort} accept;`;
+  async firewall(outbound?: { readonly address: string; readonly port: number }): Promise<void> {
+    const free = outbound && `ct state established accept; ip daddr ${outbound.address} tcp dport ${outbound.port} accept;`;
+    const policy = free === undefined ? "policy accept;" : `policy drop; oif lo accept; ${free}`;
     await this.run(
       "nft",
       `table inet guard {
-        chain inbound { type filter hook input priority 0; policy drop; iif lo accept; ct state established,related accept; }
-        chain outbound { ${outbound} }
+        chain inbound { type filter hook input priority 0; policy drop; iif lo accept; ct state established accept; counter comment "unasked"; }
+        chain outbound { type filter hook output priority 0; ${policy} }
       }`,
     );
+  }
+
+  /** Packets that came unasked and were dropped since the firewall is up. */
+  async droppedInbound(): Promise<number> {
+    return Number(/counter packets (\d+)/.exec(await this.run("nft", "list chain inet guard inbound"))?.[1] ?? Number.NaN);
   }
 
   /** Local addresses of listening TCP and bound UDP sockets, as `ss` prints them. */
@@ -55,6 +72,7 @@ export class Host implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await command("ip", ["netns", "del", this.netns]);
+    rmSync(join(ETC, this.netns), { recursive: true, force: true });
   }
 }
 

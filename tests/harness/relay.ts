@@ -64,7 +64,9 @@ export class Relay {
     this.options = options;
     this.configFile = join(folder, "relay.yaml");
     const scheme = options.tls === undefined ? "http" : "https";
-    this.authUrl = `${scheme}://${options.authHost ?? "auth.relay.localhost"}:${options.publicPort ?? port}`;
+    const publicPort = options.publicPort ?? port;
+    const suffix = publicPort === (scheme === "https" ? 443 : 80) ? "" : `:${publicPort}`;
+    this.authUrl = `${scheme}://${options.authHost ?? "auth.relay.localhost"}${suffix}`;
   }
 
   get program(): Program {
