@@ -218,7 +218,7 @@ services:
         --> connector.yaml:3:59  services.wiki.insecureSkipVerify
          = give its authority with ca, or the name in its certificate with serverName
 
-      warning[ERR_CONFIG_INSECURE]: serverName has no effect: no origin of this service is https://
+      warning[ERR_CONFIG_CONFLICT]: serverName has no effect: no origin of this service is https://
         --> connector.yaml:4:49  services.plain.serverName
          = remove it, or write https://
 

@@ -122,7 +122,7 @@ export class Resolver {
   #checkEffects(written: WrittenService, origins: readonly OriginAddress[], path: ConfigPath): void {
     const tls = origins.some((origin) => origin.kind === "http" && origin.secure);
     for (const key of ["ca", "serverName", "insecureSkipVerify"] as const) {
-      if (written[key] !== undefined && !tls) this.#warn([...path, key], `${key} has no effect: no origin of this service is https://`, "remove it, or write https://");
+      if (written[key] !== undefined && !tls) this.#warn([...path, key], `${key} has no effect: no origin of this service is https://`, "remove it, or write https://", "ERR_CONFIG_CONFLICT");
     }
     if (written.insecureSkipVerify === true && tls) {
       this.#warn([...path, "insecureSkipVerify"], "the origin's certificate is not verified", "give its authority with ca, or the name in its certificate with serverName");
@@ -184,8 +184,8 @@ export class Resolver {
     this.#findings("ERR_CONFIG_CONFLICT", path, message, remedy);
   }
 
-  #warn(path: ConfigPath, message: string, remedy: string): void {
-    this.findings.push({ severity: "warning", path, code: "ERR_CONFIG_INSECURE", message, remedy });
+  #warn(path: ConfigPath, message: string, remedy: string, code: Finding["code"] = "ERR_CONFIG_INSECURE"): void {
+    this.findings.push({ severity: "warning", path, code, message, remedy });
   }
 
   #findings(code: Finding["code"], path: ConfigPath, message: string, remedy: string): void {

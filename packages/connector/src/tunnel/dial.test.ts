@@ -23,7 +23,7 @@ let certificate = "";
 beforeAll(() => {
   const [caFile, caKey, certFile, keyFile] = ["ca.crt", "ca.key", "relay.crt", "relay.key"].map((name) => join(folder, name)) as [string, string, string, string];
   const fresh = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const quiet = { stdio: ["ignore", "ignore", "pipe"] } as const;
+  const quiet: { stdio: ("ignore" | "pipe")[] } = { stdio: ["ignore", "ignore", "pipe"] };
   execFileSync("openssl", [...fresh, "-subj", "/CN=Test CA", "-keyout", caKey, "-out", caFile], quiet);
   const names = "subjectAltName=DNS:auth.relay.localhost,IP:127.0.0.1";
   const leaf = ["-subj", "/CN=relay", "-CA", caFile, "-CAkey", caKey, "-addext", names, "-addext", "basicConstraints=CA:FALSE"];

@@ -21,6 +21,9 @@ export interface ServingConnection {
   /** The local address of its socket; undefined when it is not known. */
   readonly localAddress: string | undefined;
   readonly openStreams: number;
+  /** Of the WebSocket, over its life. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
   /** Takes no more streams; closes by itself when the last one ends. */
   leave(reason: GoawayReason, text: string): void;
   /** Ends it now, with every stream on it. */

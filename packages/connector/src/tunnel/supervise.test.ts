@@ -33,6 +33,8 @@ class Attempt {
 class FakeConnection implements ServingConnection {
   readonly connectionId = "c";
   readonly localAddress: string | undefined;
+  readonly bytesReceived = 0;
+  readonly bytesSent = 0;
   openStreams = 0;
   state: "serving" | "leaving" | "closed" = "serving";
   readonly events: ConnectionEvents;

@@ -44,6 +44,8 @@ export class Supervisor {
   readonly #leaving = new Set<ServingConnection>();
   readonly #end: (end: TunnelEnd) => void;
   #stopping = false;
+  /** Of connections that are gone. */
+  readonly #past = { received: 0, sent: 0 };
   #grace: Timer | undefined;
   #cut = 0;
 
@@ -115,6 +117,17 @@ export class Supervisor {
     return { slots, leaving: this.#leaving.size, openStreams };
   }
 
+  /** Bytes over all connections since the start. */
+  traffic(): { readonly received: number; readonly sent: number } {
+    const total = { ...this.#past };
+    const serving = this.#slots.flatMap(({ state }) => (state.kind === "serving" ? [state.connection] : []));
+    for (const { bytesReceived, bytesSent } of [...serving, ...this.#leaving]) {
+      total.received += bytesReceived;
+      total.sent += bytesSent;
+    }
+    return total;
+  }
+
   #stopSlots(): void {
     this.#stopping = true;
     for (const slot of this.#slots) {
@@ -125,6 +138,8 @@ export class Supervisor {
 
   #gone(connection: ServingConnection): void {
     this.#leaving.delete(connection);
+    this.#past.received += connection.bytesReceived;
+    this.#past.sent += connection.bytesSent;
     if (this.#stopping) this.#settleWhenEmpty();
   }
 
