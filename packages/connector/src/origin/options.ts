@@ -2,6 +2,8 @@
 // of an origin's URL, so that the configuration schema, the router and the docs share one definition.
 // Must not know YAML, files, environment variables or sockets.
 
+import { isFieldValue, isToken, trimOws } from "@sallyport/shared/http/grammar";
+import { normaliseApplicationPath } from "@sallyport/shared/http/path-prefix";
 import type { Secret } from "@sallyport/shared/secret";
 
 /** Where requests of a service go. Nothing else is ever dialled (R-K4): redirects are not followed. */
@@ -212,9 +214,6 @@ function bracketed(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const FIELD_VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
-
 /** Fields that frame a message or bind it to one connection: the connector alone writes them (R-D2). */
 const NOT_EDITABLE: ReadonlySet<string> = new Set([
   "connection",
@@ -236,21 +235,19 @@ const NOT_EDITABLE: ReadonlySet<string> = new Set([
  */
 export function headerEditProblem(name: string, value: string = ""): string | undefined {
   const lower = name.toLowerCase();
-  if (!TOKEN.test(name)) return `"${name}" is not a header name`;
+  if (!isToken(name)) return `"${name}" is not a header name`;
   if (lower === "host") return "Host is set with hostHeader";
   if (NOT_EDITABLE.has(lower)) return `${name} is written by the connector itself`;
   if (lower.startsWith("sallyport-")) return `${name} is reserved: headers that start with Sallyport- come from the relay`;
-  if (!FIELD_VALUE.test(value)) return `the value of ${name} holds a control character, a character beyond latin1, or space around it`;
+  if (!isFieldValue(value) || trimOws(value) !== value) return `the value of ${name} holds a control character, a character beyond latin1, or space around it`;
   return undefined;
 }
 
 /**
- * Checks stripPrefix and addPrefix: "/" and segments, no trailing slash, no dot segments, query or escapes of them.
+ * Checks stripPrefix and addPrefix: a leading slash, no dot segments, no query, one reading only.
  * @returns what is wrong, fit for a person; undefined when it is fine.
  */
 export function prefixProblem(prefix: string): string | undefined {
-  if (!/^(?:\/[\x21\x22\x24-\x2e\x30-\x3e\x40-\x5b\x5d-\x7e]+)+$/.test(prefix))
-    return `a prefix looks like /app or /app/v2, without a slash at the end; "${prefix}" does not`;
-  if (prefix.split("/").some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment))) return "a prefix holds no dot segments";
-  return undefined;
+  if (normaliseApplicationPath(prefix) !== undefined) return undefined;
+  return `a prefix looks like /app or /app/v2; "${prefix}" does not`;
 }

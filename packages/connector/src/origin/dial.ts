@@ -1,0 +1,115 @@
+// Opens one connection to an origin: TCP or unix socket, then TLS where configured, within connectTimeout.
+// The only place of the connector that dials origins; addresses come from its own configuration (R-K4).
+// Must not know HTTP, services or streams.
+
+import { connect as connectTcp, isIP } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
+import { checkServerIdentity, connect as connectTls } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
+
+import type { Clock, Timer } from "@sallyport/shared/clock";
+import { ResetCode } from "@sallyport/shared/protocol/codes";
+
+import { failure } from "./exchange.ts";
+import type { OriginFailure } from "./exchange.ts";
+import { connectFailure } from "./failure.ts";
+import type { OriginAddress, OriginOptions } from "./options.ts";
+
+/** The addresses that are dialled at all. */
+export type NetworkAddress = Extract<OriginAddress, { readonly kind: "http" | "unix" | "tcp" }>;
+
+export interface DialOptions {
+  readonly address: NetworkAddress;
+  readonly options: Pick<OriginOptions, "connectTimeoutMs" | "serverName" | "ca" | "insecureSkipVerify">;
+  /** ALPN offer; with `h2` a server that does not choose it is refused. */
+  readonly protocol: "http/1.1" | "h2" | "none";
+  /** Keep the writing half when the origin ends its own (raw streams). Default false. */
+  readonly halfOpen?: boolean;
+  readonly clock: Clock;
+}
+
+export interface DialHandler {
+  /** The socket is connected, paused, and has no listeners left; the receiver owns it. */
+  connected(socket: Socket): void;
+  failed(failure: OriginFailure): void;
+}
+
+/** Neither keeps a dead peer unnoticed for hours, nor costs anything while traffic flows. */
+const TCP_KEEP_ALIVE_MS = 15_000;
+
+/**
+ * Dials. Handlers are called later, never from within.
+ * @returns gives up; no handler is called afterwards.
+ */
+export function dial(options: DialOptions, handler: DialHandler): () => void {
+  const secure = options.address.kind === "http" && options.address.secure;
+  const readyEvent = secure ? "secureConnect" : "connect";
+  const socket = secure ? connectTls(tlsOptions(options)) : connectTcp(netOptions(options));
+  // Tells a refused connection from a refused certificate: TLS starts when TCP is up.
+  let phase: "tcp" | "tls" = "tcp";
+  const onTcp = (): void => void (phase = "tls");
+  const onError = (error: unknown): void => fail(connectFailure(error, phase));
+  // A peer that closes during the TLS handshake without an alert reports no error.
+  const onClose = (): void => fail(connectFailure({ code: "ECONNRESET" }, phase));
+  const onReady = (): void => {
+    if (options.protocol === "h2" && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
+      return fail(failure(ResetCode.ORIGIN_TLS, "origin does not offer h2 by ALPN", "other-origin"));
+    }
+    settle();
+    handler.connected(socket);
+  };
+  const timer: Timer = options.clock.after(options.options.connectTimeoutMs, () => {
+    fail(failure(ResetCode.ORIGIN_CONNECT_TIMEOUT, "ETIMEDOUT", "other-origin"));
+  });
+  function settle(): void {
+    timer.cancel();
+    socket.off("connect", onTcp).off("error", onError).off("close", onClose).off(readyEvent, onReady);
+  }
+  function discard(): void {
+    settle();
+    // A socket that is being destroyed may still report why.
+    socket.on("error", ignore).destroy();
+  }
+  function fail(result: OriginFailure): void {
+    discard();
+    handler.failed(result);
+  }
+  if (secure) socket.on("connect", onTcp);
+  socket.on("error", onError).on("close", onClose).on(readyEvent, onReady);
+  return discard;
+}
+
+function ignore(): void {}
+
+function netOptions({ address, halfOpen = false }: DialOptions): NetConnectOpts {
+  if (address.kind === "unix") return { path: address.path, allowHalfOpen: halfOpen };
+  return {
+    host: dialledHost(address.host),
+    port: address.port,
+    allowHalfOpen: halfOpen,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+  };
+}
+
+function tlsOptions(options: DialOptions): ConnectionOptions {
+  const { serverName, ca, insecureSkipVerify } = options.options;
+  const host = options.address.kind === "unix" ? "localhost" : options.address.host;
+  const name = serverName ?? host;
+  return {
+    ...(netOptions(options) as ConnectionOptions),
+    // TLS sends no server name for an IP address (RFC 6066 section 3), but the certificate is still checked for it.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+    ...(ca === undefined ? {} : { ca }),
+    ...(options.protocol === "none" ? {} : { ALPNProtocols: [options.protocol] }),
+    rejectUnauthorized: !insecureSkipVerify,
+    minVersion: "TLSv1.2",
+  };
+}
+
+/** `*.localhost` is loopback (RFC 6761 section 6.3), which Node's resolver does not know. */
+function dialledHost(host: string): string {
+  return /(?:^|\.)localhost\.?$/i.test(host) ? "localhost" : host;
+}

@@ -1,0 +1,132 @@
+// From OPEN to the request an origin gets: every field judged again by the relay's own grammar (R-D3), hop-by-hop
+// and framing fields written here and never taken over (R-D2), header edits and prefixes applied after the
+// decision (R-A9). Pure; must not know sockets or streams.
+
+import { classifyField, FieldClass } from "@sallyport/shared/http/field-names";
+import type { Fields } from "@sallyport/shared/http/fields";
+import { isToken } from "@sallyport/shared/http/grammar";
+import { addPathPrefix, normaliseApplicationPath, stripPathPrefix } from "@sallyport/shared/http/path-prefix";
+import { isForwardablePath } from "@sallyport/shared/http/path";
+import { areFieldsWellFormed } from "@sallyport/shared/http/response-fields";
+import { StreamKind } from "@sallyport/shared/protocol/head";
+import type { OpenHead } from "@sallyport/shared/protocol/head";
+
+import type { OriginRequest, RequestBody } from "./exchange.ts";
+import { compileHeaderEdit } from "./header-edit.ts";
+import type { OriginOptions } from "./options.ts";
+
+export type BuiltRequest =
+  | { readonly ok: true; readonly request: OriginRequest }
+  /** `problem`: ASCII, for the log; names no value. */
+  | { readonly ok: false; readonly problem: string };
+
+export type RequestBuilder = (open: OpenHead, end: boolean) => BuiltRequest;
+
+/** Characters of a reg-name, an IP literal and a port (RFC 3986 section 3.2); no user information. */
+const AUTHORITY = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/;
+
+/** Methods whose requests have a body by definition: without one they say `Content-Length: 0` (RFC 9110 section 8.6). */
+const BODY_METHODS: ReadonlySet<string> = new Set(["PATCH", "POST", "PUT"]);
+
+/** Compiles what the options of a service do to its requests. */
+export function createRequestBuilder(options: OriginOptions): RequestBuilder {
+  const edit = compileHeaderEdit(options.setRequestHeaders, options.removeRequestHeaders);
+  const rewrite = createPathRewrite(options);
+  return (open, end) => {
+    const path = rewrite(open.path);
+    if (path === undefined) return refuse("path does not fit the service's prefix");
+    const problem = headProblem(open);
+    if (problem !== undefined) return refuse(problem);
+    const body = bodyOf(open, end);
+    if (body === undefined) return refuse("declared body is missing");
+    const kept = keptFields(open, body.kind !== "none");
+    return {
+      ok: true,
+      request: {
+        method: open.method,
+        path,
+        authority: options.hostHeader ?? open.authority,
+        fields: edit === undefined ? kept.fields : edit(kept.fields),
+        body,
+        expectContinue: kept.expectContinue,
+        upgrade: open.kind === StreamKind.UPGRADE,
+      },
+    };
+  };
+}
+
+function refuse(problem: string): BuiltRequest {
+  return { ok: false, problem };
+}
+
+function createPathRewrite({ stripPrefix, addPrefix }: OriginOptions): (path: string) => string | undefined {
+  const strip = stripPrefix === undefined ? undefined : normaliseApplicationPath(stripPrefix);
+  const add = addPrefix === undefined ? undefined : normaliseApplicationPath(addPrefix);
+  return (path) => {
+    let result = path;
+    if (strip !== undefined) {
+      const stripped = stripPathPrefix(result, strip);
+      if (!stripped.ok) return undefined;
+      result = stripped.path;
+    }
+    if (add !== undefined) {
+      const added = addPathPrefix(result, add);
+      if (!added.ok) return undefined;
+      result = added.path;
+    }
+    return result;
+  };
+}
+
+function headProblem(open: OpenHead): string | undefined {
+  if (!isToken(open.method)) return "method is not a token";
+  // CONNECT would turn the connection into a tunnel to wherever the origin likes.
+  if (open.method === "CONNECT") return "method CONNECT";
+  if (open.kind === StreamKind.UPGRADE && open.method !== "GET") return "upgrade with another method than GET";
+  if (!isForwardablePath(open.path)) return "path cannot stand in a request line";
+  if (!AUTHORITY.test(open.authority)) return "authority is not valid";
+  return areFieldsWellFormed(open.fields) ? undefined : "a field is malformed";
+}
+
+interface KeptFields {
+  readonly fields: Fields;
+  readonly expectContinue: boolean;
+}
+
+function keptFields(open: OpenHead, hasBody: boolean): KeptFields {
+  const fields: string[] = [];
+  let expectContinue = false;
+  for (let i = 0; i < open.fields.length; i += 2) {
+    const name = open.fields[i] as string;
+    const value = open.fields[i + 1] as string;
+    switch (classifyField(name)) {
+      // The relay has judged what a Connection field named. Its list is not followed here: it could only take away
+      // fields that the relay itself has set (R-C4).
+      case FieldClass.CONNECTION:
+      case FieldClass.HOP_BY_HOP:
+        continue;
+      case FieldClass.TE:
+        // All that TE may say beyond this hop; gRPC origins insist on it.
+        if (/(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(value)) fields.push(name, "trailers");
+        continue;
+      case FieldClass.REWRITTEN:
+        // Without a body nobody waits (RFC 9110 section 10.1.1). Other expectations do not pass the relay (R-D6).
+        if (hasBody && name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue") {
+          expectContinue = true;
+          fields.push(name, value);
+        }
+        continue;
+      default:
+        fields.push(name, value);
+    }
+  }
+  return { fields, expectContinue };
+}
+
+function bodyOf(open: OpenHead, end: boolean): RequestBody | undefined {
+  // The stream stays open for the raw bytes after a 101; the request itself has no body (R-D5).
+  if (open.kind === StreamKind.UPGRADE) return (open.contentLength ?? 0) === 0 ? { kind: "none" } : undefined;
+  if (!end) return open.contentLength === undefined ? { kind: "unknown" } : { kind: "length", bytes: open.contentLength };
+  if (open.contentLength !== undefined && open.contentLength !== 0) return undefined;
+  return BODY_METHODS.has(open.method) ? { kind: "length", bytes: 0 } : { kind: "none" };
+}
