@@ -2,7 +2,12 @@ import { ManualClock } from "@sallyport/shared/clock";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { digestSecret, generateSecret, generateServiceToken, isClientId, isSecret } from "./service-token-format.ts";
-import { CLOUDFLARE_TOKEN_FIELDS, createServiceTokenVerifier, type ServiceTokenVerifier, type StoredServiceToken } from "./service-token.ts";
+import {
+  CLOUDFLARE_TOKEN_FIELDS,
+  createServiceTokenVerifier,
+  type ServiceTokenVerifier,
+  type StoredServiceToken,
+} from "./service-token.ts";
 
 const { clientId, secret } = generateServiceToken();
 const oldSecret = generateSecret();
@@ -76,7 +81,10 @@ describe("a service token in its two headers", () => {
   });
 
   test("of any other text is refused and never throws", () => {
-    const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", "__proto__", "constructor", "st_", secret.slice(1), `${secret} `, "x".repeat(10_000)));
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.constantFrom("", "__proto__", "constructor", "st_", secret.slice(1), `${secret} `, "x".repeat(10_000)),
+    );
     fc.assert(fc.property(text, text, (id, value) => ["malformed", "unknown", "mismatch"].includes(refusal(present(id, value)))));
     fc.assert(fc.property(text, (value) => refusal(present(clientId, value)) === "malformed"));
   });

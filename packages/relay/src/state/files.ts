@@ -13,9 +13,13 @@ export function ensurePrivateFolder(path: string): void {
     refuseOthers(path, statSync(path), true);
   } catch (error) {
     if (error instanceof SallyportError) throw error;
-    throw new SallyportError("ERR_STATE_FOLDER", `The state folder ${path} cannot be created or read; check its owner and its parents' modes.`, {
-      cause: error,
-    });
+    throw new SallyportError(
+      "ERR_STATE_FOLDER",
+      `The state folder ${path} cannot be created or read; check its owner and its parents' modes.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -50,6 +54,9 @@ function refuseOthers(path: string, stats: Stats, folder: boolean): void {
   if ((stats.mode & OTHERS) !== 0) {
     const mode = (stats.mode & 0o777).toString(8).padStart(4, "0");
     const fix = folder ? "0700" : "0600";
-    throw new SallyportError("ERR_STATE_FOLDER", `${path} has mode ${mode}: other users could use the relay's keys. Run: chmod ${fix} ${path}`);
+    throw new SallyportError(
+      "ERR_STATE_FOLDER",
+      `${path} has mode ${mode}: other users could use the relay's keys. Run: chmod ${fix} ${path}`,
+    );
   }
 }

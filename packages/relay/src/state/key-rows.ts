@@ -74,7 +74,10 @@ function readRow(row: Row): KeyRecord {
     kid: String(row["kid"]),
     purpose: String(row["purpose"]) as KeyPurpose,
     algorithm: String(row["algorithm"]) as KeyAlgorithm,
-    privateKey: secret === null || secret === undefined ? undefined : createPrivateKey({ key: Buffer.from(bytes(secret)), format: "der", type: "pkcs8" }),
+    privateKey:
+      secret === null || secret === undefined
+        ? undefined
+        : createPrivateKey({ key: Buffer.from(bytes(secret)), format: "der", type: "pkcs8" }),
     publicKey: createPublicKey({ key: Buffer.from(bytes(row["public_key"])), format: "der", type: "spki" }),
     createdAt: Number(row["created_at"]),
     activeAt: Number(row["active_at"]),

@@ -42,9 +42,19 @@ function manifest(lowestVersion = 0) {
 
 describe("keys", () => {
   test("of a new state sign at once, and are the same after a restart", () => {
-    const before = { root: keys.rootPublicKey, kid: keys.signingKey("assertion").kid, secret: keys.secret("cookies"), token: manifest().token };
+    const before = {
+      root: keys.rootPublicKey,
+      kid: keys.signingKey("assertion").kid,
+      secret: keys.secret("cookies"),
+      token: manifest().token,
+    };
     reopen();
-    expect({ root: keys.rootPublicKey, kid: keys.signingKey("assertion").kid, secret: keys.secret("cookies"), token: manifest().token }).toEqual(before);
+    expect({
+      root: keys.rootPublicKey,
+      kid: keys.signingKey("assertion").kid,
+      secret: keys.secret("cookies"),
+      token: manifest().token,
+    }).toEqual(before);
   });
 
   test("have one purpose each", () => {
@@ -88,7 +98,8 @@ describe("keys", () => {
       signed.add(kid);
     }
     expect(signed.size).toBe(Math.ceil((365 * DAY_MS) / KEY_LIFETIME_MS));
-    for (const key of keys.list()) if (key.createdAt > 0 && key.activeAt !== key.createdAt) expect(key.activeAt - key.createdAt).toBe(PUBLISH_AHEAD_MS);
+    for (const key of keys.list())
+      if (key.createdAt > 0 && key.activeAt !== key.createdAt) expect(key.activeAt - key.createdAt).toBe(PUBLISH_AHEAD_MS);
     expect(keys.list().length).toBeLessThan(4 + 2 * (2 + Math.ceil(KEY_RETENTION_MS / KEY_LIFETIME_MS)));
   });
 

@@ -12,7 +12,16 @@ import { readFact, writeFact } from "./facts.ts";
 import { deleteKey, forgetPrivateKey, generateKey, type KeyPurpose, type KeyRecord, loadKeys, saveKey } from "./key-rows.ts";
 import { activeKey, expiredKeys, planRotation, publishedKeys, rotationDue } from "./key-schedule.ts";
 import { createListeners, type Unsubscribe } from "./listeners.ts";
-import { adoptable, MANIFEST_RENEWAL_MS, planManifest, publicJwk, readManifest, requestSignature, type SignedManifest, signWithRoot } from "./manifest.ts";
+import {
+  adoptable,
+  MANIFEST_RENEWAL_MS,
+  planManifest,
+  publicJwk,
+  readManifest,
+  requestSignature,
+  type SignedManifest,
+  signWithRoot,
+} from "./manifest.ts";
 
 /** Purposes that rotate. */
 export type RotatingPurpose = "assertion" | "token";
@@ -113,7 +122,10 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
       const usable = purpose === "assertion" && known !== undefined ? keys.filter((key) => known.kids.has(key.kid)) : keys;
       const key = activeKey(usable, purpose, clock.now());
       if (key?.privateKey === undefined) {
-        throw new SallyportError("ERR_KEYS_NONE", `No ${purpose} key can sign. Run \`sallyport-relay keys rotate\`, and have the offline root sign the manifest.`);
+        throw new SallyportError(
+          "ERR_KEYS_NONE",
+          `No ${purpose} key can sign. Run \`sallyport-relay keys rotate\`, and have the offline root sign the manifest.`,
+        );
       }
       return { kid: key.kid, privateKey: key.privateKey, publicKey: key.publicKey };
     },
@@ -156,7 +168,8 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     takeRootOffline() {
       const key = root();
       const secret = key.privateKey;
-      if (secret === undefined) throw new SallyportError("ERR_KEYS_ROOT", "The private root key is not in this state; it is offline already.");
+      if (secret === undefined)
+        throw new SallyportError("ERR_KEYS_ROOT", "The private root key is not in this state; it is offline already.");
       db.write(() => forgetPrivateKey(db, key.kid));
       db.scrub();
       keys = keys.map((candidate) => (candidate.kid === key.kid ? { ...candidate, privateKey: undefined } : candidate));

@@ -61,7 +61,10 @@ export function readManifest(token: string, root: KeyRecord): SignedManifest | u
 export function adoptable(token: string, root: KeyRecord, lowestVersion: number, now: number): SignedManifest {
   const result = verifyManifest(token, rawPublicKey(root.publicKey), now, lowestVersion);
   if (result.kind === "invalid") {
-    throw new SallyportError("ERR_KEYS_MANIFEST", `The manifest is refused (${result.problem}); sign what \`keys rotate\` printed, with this relay's root key.`);
+    throw new SallyportError(
+      "ERR_KEYS_MANIFEST",
+      `The manifest is refused (${result.problem}); sign what \`keys rotate\` printed, with this relay's root key.`,
+    );
   }
   return describe(token, result.manifest);
 }

@@ -141,7 +141,8 @@ export function createServiceTokenStore(db: Database, clock: Clock): ServiceToke
       const now = clock.now();
       const expiresAt = rotation.expiresAt ?? token.expiresAt;
       checkExpiry(expiresAt, now);
-      if (!Number.isSafeInteger(rotation.graceMs) || rotation.graceMs < 0) throw inputError("The grace time must be a whole number of milliseconds.");
+      if (!Number.isSafeInteger(rotation.graceMs) || rotation.graceMs < 0)
+        throw inputError("The grace time must be a whole number of milliseconds.");
       const previous = rotation.graceMs === 0 ? undefined : token.secretHash;
       return widen({
         ...token,
@@ -195,7 +196,10 @@ function checkNew(token: NewServiceToken, known: ReadonlyMap<string, ServiceToke
   if (known.size >= MAX_SERVICE_TOKENS) throw inputError(`There are ${MAX_SERVICE_TOKENS} service tokens already.`);
   for (const other of known.values()) {
     if (other.clientId === token.clientId || (other.name === token.name && other.revokedAt === undefined)) {
-      throw new SallyportError("ERR_SERVICE_TOKEN_EXISTS", `There is a service token called ${token.name} already; rotate or revoke it, or take another name.`);
+      throw new SallyportError(
+        "ERR_SERVICE_TOKEN_EXISTS",
+        `There is a service token called ${token.name} already; rotate or revoke it, or take another name.`,
+      );
     }
   }
 }

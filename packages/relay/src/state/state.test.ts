@@ -173,7 +173,11 @@ describe("service tokens", () => {
     state.close();
     const after = opened().serviceTokens.list();
     expect(after).toEqual(before);
-    expect(after[0]).toMatchObject({ previousHash: new Uint8Array(32).fill(1), previousExpiresAt: clock.now() + 500, lastUsedAt: clock.now() });
+    expect(after[0]).toMatchObject({
+      previousHash: new Uint8Array(32).fill(1),
+      previousExpiresAt: clock.now() + 500,
+      lastUsedAt: clock.now(),
+    });
   });
 
   test("have a name that only one usable token has", () => {
