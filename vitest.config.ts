@@ -6,6 +6,9 @@ const conditions = ["sallyport-source", "node", "import", "module", "default"];
 const resolve = { conditions };
 const ssr = { resolve: { conditions, externalConditions: conditions } };
 
+// These drive the built command lines: they are built first, and no child process outlives its worker.
+const harness = { globalSetup: ["tests/harness/build.ts"], setupFiles: ["tests/harness/setup.ts"] };
+
 export default defineConfig({
   test: {
     projects: [
@@ -14,17 +17,37 @@ export default defineConfig({
       {
         resolve,
         ssr,
-        test: { name: "conformance", include: ["tests/conformance/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: "conformance",
+          include: ["tests/conformance/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
       {
         resolve,
         ssr,
-        test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts"],
+          ...harness,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
       {
         resolve,
         ssr,
-        test: { name: "fault", include: ["tests/fault/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: "fault",
+          include: ["tests/fault/**/*.test.ts"],
+          ...harness,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

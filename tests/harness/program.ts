@@ -31,11 +31,15 @@ function killAll(): void {
 }
 
 process.on("exit", killAll);
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.on(signal, () => {
-    killAll();
-    process.exit(1);
-  });
+
+/** For test runners, which end their workers with a signal: `exit` handlers alone would not run then. */
+export function killAllOnSignals(): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      killAll();
+      process.exit(1);
+    });
+  }
 }
 
 export function cleanEnv(extra: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -17,16 +17,21 @@ export function scratchFolder(stack: AsyncDisposableStack, name = "sallyport"): 
 // A port handed out once is not handed out again by this process, so that two programs started together never meet.
 const handedOut = new Set<number>();
 
-/** A TCP port on loopback that nobody listens on right now. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    const port = await new Promise<number>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-    });
-    await new Promise((resolve) => server.close(resolve));
-    if (handedOut.has(port)) continue;
+async function tryPort(wanted: number): Promise<number | undefined> {
+  const server = createServer();
+  const port = await new Promise<number | undefined>((resolve) => {
+    server.once("error", () => resolve(undefined));
+    server.listen(wanted, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
+  if (port !== undefined) await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A TCP port on loopback that nobody listens on right now: the preferred one if it is free. */
+export async function freePort(preferred = 0): Promise<number> {
+  for (let wanted = preferred; ; wanted = 0) {
+    const port = await tryPort(wanted);
+    if (port === undefined || handedOut.has(port)) continue;
     handedOut.add(port);
     return port;
   }

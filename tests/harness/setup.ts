@@ -1,0 +1,5 @@
+// Runs in every worker of the end-to-end and fault tests: whatever ends the worker ends the programs it started.
+
+import { killAllOnSignals } from "./program.ts";
+
+killAllOnSignals();
