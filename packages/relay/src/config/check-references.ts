@@ -80,6 +80,9 @@ function duplicateRoutes(survey: Survey): Finding[] {
 function unusedTunnels(survey: Survey): Finding[] {
   if (!survey.intact("applications") || !survey.intact("tunnels")) return [];
   const used = new Set(survey.entries("applications").map(({ value }) => value.tunnel));
+  // A misspelt reference is an error already; the tunnel that it meant is not unused.
+  const declared = survey.names("tunnels");
+  if ([...used].some((tunnel) => !declared.has(tunnel))) return [];
   return survey
     .entries("tunnels")
     .filter(({ value }) => !used.has(value.name))

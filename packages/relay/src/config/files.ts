@@ -5,7 +5,8 @@ import { createHash, createPrivateKey, X509Certificate, type KeyObject } from "n
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Secret } from "@sallyport/shared/secret";
-import maxmind from "maxmind";
+import maxmind, { type CountryResponse } from "maxmind";
+import { rememberCountries } from "../authz/facts.ts";
 import { printable, type ConfigPath, type Finding } from "./problem.ts";
 import { finding, warning } from "./issues.ts";
 import type { CertificateFiles } from "./listen-schema.ts";
@@ -132,12 +133,14 @@ export async function readGeoip(file: string, path: ConfigPath, around: Surround
   const absolute = resolve(around.folder, file);
   const reading = await readBounded(absolute, MAX_GEOIP_BYTES);
   if (!reading.ok) return { value: undefined, findings: [unreadable([...path, "file"], absolute, reading.reason)] };
-  const type = attempt(() => new maxmind.Reader(reading.bytes).metadata.databaseType);
-  if (type !== undefined && /Country|City|Enterprise/i.test(type)) {
-    return { value: { file: absolute, hash: createHash("sha256").update(reading.bytes).digest("hex") }, findings: [] };
+  const reader = attempt(() => new maxmind.Reader<CountryResponse>(reading.bytes));
+  const type = reader?.metadata.databaseType;
+  if (reader === undefined || type === undefined || !/Country|City|Enterprise/i.test(type)) {
+    const what = type === undefined ? "this file is no MaxMind database" : `this MaxMind database has no countries (${printable(type)})`;
+    return { value: undefined, findings: [finding([...path, "file"], "ERR_CONFIG_REFERENCED_FILE", what, "give a country or city database in MMDB format (GeoLite2-Country.mmdb)")] };
   }
-  const what = type === undefined ? "this file is no MaxMind database" : `this MaxMind database has no countries (${printable(type)})`;
-  return { value: undefined, findings: [finding([...path, "file"], "ERR_CONFIG_REFERENCED_FILE", what, "give a country or city database in MMDB format (GeoLite2-Country.mmdb)")] };
+  const hash = createHash("sha256").update(reading.bytes).digest("hex");
+  return { value: { file: absolute, hash, countryOf: rememberCountries((ip) => reader.get(ip.text)?.country?.iso_code) }, findings: [] };
 }
 
 function attempt<Value>(make: () => Value): Value | undefined {

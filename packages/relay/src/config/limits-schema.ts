@@ -1,5 +1,6 @@
 // Sections limits and records of relay.yaml: how much of everything the relay holds or accepts.
 
+import { MAX_TARGET_BYTES } from "@sallyport/shared/http/path";
 import { z } from "zod";
 import type { LimitsConfig, RecordsConfig } from "./types.ts";
 import { count, duration, size } from "./values.ts";
@@ -14,7 +15,8 @@ const DAY_MS = 86_400_000;
 
 export const limitsSchema: z.ZodType<LimitsConfig> = z
   .strictObject({
-    url: size(256, 64 * KB).prefault("8KB").meta({ description: "Longest request target; a longer one gets 414." }),
+    // No more than what the reader of targets takes at all.
+    url: size(256, MAX_TARGET_BYTES).prefault("8KB").meta({ description: "Longest request target; a longer one gets 414." }),
     headers: size(KB, 256 * KB).prefault("16KB").meta({ description: "All request header fields of one request together; more gets 431." }),
     headerFields: count(10, 2000).default(100).meta({ description: "Request header fields of one request; more gets 431." }),
     headerTimeout: duration(SECOND_MS, 300 * SECOND_MS).prefault("15s").meta({ description: "Time for a complete request head, from the first byte of the connection or request." }),

@@ -7,6 +7,7 @@ import type { Clock } from "@sallyport/shared/clock";
 import { checkCertificateNames } from "./check-certificates.ts";
 import { checkNetwork } from "./check-network.ts";
 import { checkPolicies } from "./check-policies.ts";
+import { testPolicies } from "./test-policies.ts";
 import { checkReferences } from "./check-references.ts";
 import { readBounded, type Surroundings } from "./files.ts";
 import { findingsOf, finding } from "./issues.ts";
@@ -56,15 +57,16 @@ async function judge(text: ConfigText, file: string, hash: string, around: Surro
   const known = survey(text.value, issues, document);
   const resolved = await resolveReferences(known, around);
   const watchedFiles = [...new Set([file, ...resolved.files])];
-  const findings = [
+  const findings: Finding[] = [
     ...early,
     ...findingsOf(issues, text.value),
     ...checkReferences(known),
     ...checkNetwork(known),
     ...resolved.findings,
     ...checkCertificateNames(known, resolved),
-    ...(await checkPolicies(known, resolved.geoip, around.nowMs)),
+    ...checkPolicies(known),
   ];
+  if (document !== undefined && !findings.some(isError)) findings.push(...testPolicies(document, resolved.geoip?.countryOf, around.nowMs));
   const problems = bounded(findings.map((one) => text.locate(one)));
   if (document === undefined || hasErrors(problems)) return { ok: false, problems, lines: text.lines, watchedFiles };
   return { ok: true, config: assemble(document, resolved, { file, hash, watchedFiles }), warnings: problems, lines: text.lines, watchedFiles };
@@ -83,6 +85,10 @@ function unreadable(shown: string, file: string, reason: string): LoadResult {
     remedy: "give the path of relay.yaml with --config",
   };
   return { ok: false, problems: [problem], lines: [], watchedFiles: [file] };
+}
+
+function isError(one: Finding): boolean {
+  return (one.severity ?? "error") === "error";
 }
 
 function decode(bytes: Uint8Array): string | undefined {

@@ -2,7 +2,7 @@
 // unique string keys, no tags, no merge keys, few aliases, bounded size and depth (R-N1).
 // Must not know what the keys mean.
 
-import { type Document, type Node, type Pair, type Scalar, LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseDocument, visit } from "yaml";
+import { type Document, type Node, type Pair, type Scalar, LineCounter, isAlias, isCollection, isMap, isNode, isPair, isScalar, isSeq, parseDocument, visit } from "yaml";
 import { type ConfigPath, type Finding, type Problem, formatPath, printable } from "./problem.ts";
 import { sensitiveSpans } from "./redact.ts";
 
@@ -54,13 +54,13 @@ export function parseConfigText(file: string, text: string): ConfigText {
 
   let document: Document.Parsed;
   try {
-    document = parseDocument(text, { lineCounter: counter, strict: true, uniqueKeys: true, merge: false, prettyErrors: false, logLevel: "silent" });
+    document = parseDocument(text, { lineCounter: counter, strict: true, uniqueKeys: true, merge: false, prettyErrors: false, logLevel: "error" });
   } catch {
     // The composer recurses: absurd nesting ends in a RangeError rather than in a list of errors.
     return unusable(TOO_DEEP);
   }
   const place = (start: number, end: number): Place => placeOf(counter, lines, start, end);
-  const faults = [...document.errors, ...document.warnings].map((fault) => problemAt(place(...fault.pos), syntaxFinding(fault.code, fault.message)));
+  const faults = [...document.errors, ...document.warnings].map((fault) => problemAt(place(...wholeWord(text, fault.pos)), syntaxFinding(fault.code, fault.message)));
   if (faults.length > 0) return { ...unusable(TOO_DEEP), problems: faults };
 
   const structural = structureFaults(document);
@@ -106,6 +106,12 @@ function syntaxFinding(code: string, message: string): Finding {
   return { path: [], code: "ERR_CONFIG_SYNTAX", message: `not valid YAML: ${what}`, remedy: SYNTAX_REMEDY[code] ?? "check indentation, quotes and brackets around this place" };
 }
 
+/** The parser marks one character of a key; people look for the word. */
+function wholeWord(text: string, [start, end]: readonly [number, number]): readonly [number, number] {
+  const word = /^[\w-]{1,100}/.exec(text.slice(start, start + 100))?.[0] ?? "";
+  return [start, Math.max(end, start + word.length)];
+}
+
 interface StructureFault {
   readonly range: readonly [number, number];
   readonly finding: Finding;
@@ -115,10 +121,11 @@ function structureFaults(document: Document.Parsed): StructureFault[] {
   const faults: StructureFault[] = [];
   let aliases = 0;
   visit(document, (_key, node, ancestors) => {
-    if (ancestors.length > MAX_DEPTH * 2) {
+    if (ancestors.length > MAX_DEPTH && ancestors.filter(isCollection).length > MAX_DEPTH) {
       faults.push({ range: [0, 1], finding: TOO_DEEP });
       return visit.BREAK;
     }
+    if (isNode(node) && node.tag !== undefined) faults.push({ range: rangeOfNode(node), finding: TAGGED });
     if (isPair(node) && !hasPlainKey(node)) faults.push({ range: rangeOfNode(node.key), finding: BAD_KEY });
     if (isAlias(node) && ++aliases > MAX_ALIASES) {
       faults.push({ range: rangeOfNode(node), finding: TOO_MANY_ALIASES });
@@ -157,6 +164,13 @@ const BAD_KEY: Finding = {
   code: "ERR_CONFIG_SYNTAX",
   message: "a key must be plain text",
   remedy: "write the key as a word, or quote it; numbers, lists and mappings cannot be keys",
+};
+
+const TAGGED: Finding = {
+  path: [],
+  code: "ERR_CONFIG_SYNTAX",
+  message: "a YAML tag changes what this value is",
+  remedy: "remove the tag; values are plain text, numbers, lists and mappings",
 };
 
 const TOO_MANY_ALIASES: Finding = {

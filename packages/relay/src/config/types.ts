@@ -3,6 +3,7 @@
 // against these types by the compiler. Must not know YAML, zod or the file system.
 
 import type { Secret } from "@sallyport/shared/secret";
+import type { CountryLookup } from "../authz/facts.ts";
 import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-types.ts";
 
 /** A public origin, built from configuration alone, never from a request (R-B7). */
@@ -90,7 +91,7 @@ export interface ApplicationConfig {
   readonly name: string;
   /** Canonical; `*.` in front stands for exactly one label. */
   readonly hostname: string;
-  /** Starts with `/`, no dot segments, no trailing slash except for `/` itself. */
+  /** From normaliseApplicationPath: starts with `/`, plain segments, no trailing slash except for `/` itself. */
   readonly path: string;
   readonly tunnel: string;
   /** The connector-side name; never a host or URL (R-K4). */
@@ -136,6 +137,8 @@ export interface GeoipConfig {
   readonly file: string;
   /** SHA-256 of its content, hex: tells that the file was replaced. */
   readonly hash: string;
+  /** Looks addresses up in the content that was checked, whatever happens to the file. */
+  readonly countryOf: CountryLookup;
 }
 
 /** Where a configuration came from. Holds no secret. */

@@ -2,8 +2,9 @@
 // secrets. Each turns text into what the relay works with, and says what to write when it cannot.
 
 import { isIP, isIPv6 } from "node:net";
-import { domainToASCII } from "node:url";
-import { parseDurationMs, formatDuration } from "@sallyport/shared/duration";
+import { formatDuration, parseDurationMs } from "@sallyport/shared/duration";
+import { canonicalHostname, defaultPort, formatAuthority } from "@sallyport/shared/http/authority";
+import { isReservedPath, normaliseApplicationPath } from "@sallyport/shared/http/path-prefix";
 import { z } from "zod";
 import { readCidr } from "../authz/ip.ts";
 import type { ConfigCode } from "./problem.ts";
@@ -53,6 +54,7 @@ export function count(min: number, max: number): z.ZodType<number, number> {
   return z.int().min(min).max(max);
 }
 
+const MAX_APPLICATION_PATH = 1024;
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 /** The name of a tunnel, application, service or provider, by the rule of policy and group names: it appears in URLs, logs and metrics. */
@@ -91,16 +93,6 @@ function canonicalCidr(text: string): string | undefined {
   return reading.kind === "cidr" ? `${reading.cidr.first.text}/${reading.cidr.prefix}` : undefined;
 }
 
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/** Lower case, A-labels, one trailing dot dropped; undefined for anything that is no host name of letters, digits, hyphens and dots. */
-export function canonicalHostname(text: string): string | undefined {
-  if (/[\s/\\@:?#%*[\]_]/.test(text)) return undefined;
-  const ascii = domainToASCII(text.replace(/\.$/, ""));
-  if (ascii.length === 0 || ascii.length > 253 || isIP(ascii) !== 0) return undefined;
-  return ascii.split(".").every((label) => LABEL.test(label)) ? ascii : undefined;
-}
-
 /** The hostname of an application; one leading `*.` stands for exactly one label. */
 export const hostname: z.ZodType<string, string> = textValue(readHostname, "expected a host name", {
   remedy: "write a name such as grafana.example.com, without scheme, port or path; a wildcard is one leading *. (*.dev.example.com)",
@@ -114,19 +106,14 @@ function readHostname(text: string): string | undefined {
   return wildcard ? `*.${canonical}` : canonical;
 }
 
-const PATH = /^(?:\/[A-Za-z0-9\-._~!$&'()*+,=:@]+)+\/?$/;
-
 /** The path of an application: plain segments, so that it has exactly one reading (R-A3). */
 export const applicationPath: z.ZodType<string, string> = textValue(readApplicationPath, "expected an absolute path of plain segments", {
-  remedy: "write / or a path such as /api/v1: no // or dot segments, no percent escapes, no ;, ? or #, and not /.sallyport",
+  remedy: "write / or a path such as /api/v1: no // or dot segments, no escaped slash, no ;, ? or #, and not /.sallyport",
 });
 
 function readApplicationPath(text: string): string | undefined {
-  if (text === "/") return text;
-  if (text.length > 1024 || !PATH.test(text)) return undefined;
-  const segments = text.split("/").filter((segment) => segment !== "");
-  if (segments.some((segment) => segment === "." || segment === "..") || segments[0]?.toLowerCase() === ".sallyport") return undefined;
-  return `/${segments.join("/")}`;
+  const path = text.length > MAX_APPLICATION_PATH ? undefined : normaliseApplicationPath(text);
+  return path !== undefined && isReservedPath([path]) === "none" ? path : undefined;
 }
 
 /** `https://auth.example.com[:port]`: an origin and nothing more. */
@@ -139,11 +126,10 @@ function readPublicOrigin(text: string): PublicOrigin | undefined {
   if (match === null) return undefined;
   const scheme = match[1] as "http" | "https";
   const host = match[2] as string;
-  const hostname = isIP(host.replace(/^\[|\]$/g, "")) === 0 ? canonicalHostname(host) : host.toLowerCase();
-  const standard = scheme === "https" ? 443 : 80;
-  const port = match[3] === undefined ? standard : Number(match[3]);
+  const hostname = canonicalHostname(host, { allowIp: true });
+  const port = match[3] === undefined ? defaultPort(scheme) : Number(match[3]);
   if (hostname === undefined || port < 1 || port > 65_535) return undefined;
-  return { scheme, hostname, port, origin: `${scheme}://${hostname}${port === standard ? "" : `:${port}`}` };
+  return { scheme, hostname, port, origin: `${scheme}://${formatAuthority(hostname, port, scheme)}` };
 }
 
 /** `{file: PATH}`: relative to the folder of the configuration file. */

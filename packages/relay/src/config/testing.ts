@@ -1,0 +1,60 @@
+// For unit tests of the configuration: a folder with a configuration file in it, and a certificate made on the spot.
+// Imported by tests only.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ManualClock } from "@sallyport/shared/clock";
+import { loadConfig, type LoadResult } from "./load.ts";
+import type { Problem } from "./problem.ts";
+
+/** A scratch folder that goes away with the test. */
+export class ConfigFolder implements Disposable {
+  readonly path: string = mkdtempSync(join(tmpdir(), "sallyport-config-"));
+  readonly clock: ManualClock = new ManualClock(Date.now());
+  readonly env: Record<string, string> = {};
+
+  write(name: string, content: string | Uint8Array, mode = 0o600): string {
+    const file = join(this.path, name);
+    writeFileSync(file, content, { mode });
+    return file;
+  }
+
+  /** Writes `yaml` as relay.yaml and loads it. */
+  async load(yaml: string | Uint8Array): Promise<LoadResult> {
+    return await loadConfig({ file: this.write("relay.yaml", yaml), env: this.env, clock: this.clock });
+  }
+
+  /** A self-signed certificate, valid for 90 days: NAME.crt and NAME.key. */
+  certificate(name: string, hosts: readonly string[]): void {
+    const names = hosts.map((host) => `DNS:${host}`).join(",");
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", join(this.path, `${name}.key`)];
+    const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names}`, "-days", "90"];
+    execFileSync("openssl", ["req", "-x509", ...key, "-out", join(this.path, `${name}.crt`), ...subject], { stdio: "ignore" });
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** A complete, right configuration for plain HTTP on loopback; `more` is added at the end. */
+export function minimal(more = ""): string {
+  return `authUrl: http://auth.relay.localhost:8080
+listen:
+  - address: "127.0.0.1:8080"
+state: ./data
+tunnels:
+  - name: office
+policies:
+  - { name: public, action: bypass, include: [ { everyone: true } ] }
+applications:
+  - { name: grafana, hostname: grafana.relay.localhost, tunnel: office, service: grafana, policies: [ public ] }
+${more}`;
+}
+
+/** All problems of a result: errors, or the warnings of a configuration that is fine. */
+export function problemsOf(result: LoadResult): readonly Problem[] {
+  return result.ok ? result.warnings : result.problems;
+}
