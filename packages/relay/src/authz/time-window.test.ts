@@ -32,6 +32,7 @@ describe("a time window", () => {
     // Clocks go from 02:00 (+10:30) to 02:30 (+11:00) on Sunday 4 October 2026.
     expect(early.contains(at("2026-10-03T15:29:59Z"))).toBe(false);
     expect(early.contains(at("2026-10-03T15:30:00Z"))).toBe(false);
+    expect(window("Australia/Lord_Howe", "02:30", "03:00").contains(at("2026-10-03T15:30:00Z"))).toBe(true);
   });
 
   it("that ends before it starts runs past midnight and belongs to the day of its start", () => {
