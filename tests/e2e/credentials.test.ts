@@ -11,6 +11,9 @@ import type { Relay } from "../harness/relay.ts";
 import { eventually, within } from "../harness/scratch.ts";
 import { answer, openVisit, visit } from "../harness/visitor.ts";
 
+/** The connector's exit code for "the relay refuses this connector for good". */
+const REFUSED = 3;
+
 async function credentialId(relay: Relay, tunnel = "office"): Promise<string> {
   const listed = JSON.parse(await relay.mustRun("credential", "list", tunnel, "--json")) as readonly { readonly id: string }[];
   return listed.at(-1)?.id ?? "none";
@@ -52,7 +55,7 @@ test("revoking a credential ends its connections and streams within a second, an
   expect(response.complete, "a cut answer must not look whole").toBe(false);
   const { exit, atMs } = await within(5_000, "the connector to give up", exited);
   console.log(`connector gone ${(atMs - revokedAtMs).toFixed(0)} ms after the command had ended`);
-  expect(exit.code).not.toBe(0);
+  expect(exit.code).toBe(REFUSED);
   expect(connector.program.output).toMatch(/revoked/i);
 
   const after = await visit(relay, "web", "/");
@@ -67,7 +70,7 @@ test("a revoked credential is refused for good, with its reason and an exit code
   await relay.mustRun("credential", "revoke", await credentialId(relay));
   const program = stack.use(connector.launch());
   const exit = await within(10_000, "the connector to give up", program.exited);
-  expect(exit.code).not.toBe(0);
+  expect(exit.code).toBe(REFUSED);
   expect(program.output).toMatch(/ERR_TUNNEL_\w*REVOKED/);
   expect(relay.records().some((record) => JSON.stringify(record).includes("REVOKED"))).toBe(true);
 });
@@ -82,7 +85,7 @@ test("a foreign credential is refused for good, without saying why more than the
   const connector = await prepareConnector(stack, relay, { services: { web: "hello" }, credential });
   const program = stack.use(connector.launch());
   const exit = await within(10_000, "the connector to give up", program.exited);
-  expect(exit.code).not.toBe(0);
+  expect(exit.code).toBe(REFUSED);
   expect(program.output).toMatch(/ERR_TUNNEL_\w+/);
   expect(program.output).not.toMatch(/revoked/i);
 });

@@ -1,4 +1,4 @@
-// A WebSocket visitor through the relay.
+// A visitor that opens a WebSocket of an application through the relay. Knows the library ws, not the product.
 
 import { WebSocket } from "ws";
 import type { ClientOptions } from "ws";
