@@ -1,6 +1,7 @@
 // What the HTTP/1.1 and the HTTP/2 engine share: what they are given, and the watch over request bodies that
 // stop coming. Must not know which engine uses it.
 
+import { checkFieldLimits } from "@sallyport/shared/http/field-limits";
 import type { Clock, Timer } from "@sallyport/shared/clock";
 import type { ExchangeListener, IngressExchange, Peer } from "./exchange.ts";
 import type { IngressLimits } from "./limits.ts";
@@ -79,7 +80,7 @@ export class BodyWatch {
 
   #tick(): void {
     this.#timer = this.#clock.after(this.#tickMs, () => this.#tick());
-    for (const [body, ticks] of [...this.#idleTicks]) {
+    for (const [body, ticks] of this.#idleTicks) {
       if (!body.idleSinceLastTick()) this.#idleTicks.set(body, 0);
       else if (ticks + 1 < TICKS_PER_LIMIT) this.#idleTicks.set(body, ticks + 1);
       else {
@@ -97,4 +98,14 @@ export function dispatch(context: EngineContext, exchange: IngressExchange): voi
   } catch {
     exchange.abort();
   }
+}
+
+/** Methods that no engine hands on: they act on the hop itself (R-A11, R-A13). */
+export const NEVER_FORWARDED: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+/** What both engines refuse by the head alone, before anybody looks at routes: forbidden methods, target length, field count and size. */
+export function headLimitRefusal(method: string, target: string, fields: readonly string[], limits: IngressLimits): RefusalCode | undefined {
+  if (NEVER_FORWARDED.has(method)) return "ERR_METHOD_NOT_ALLOWED";
+  if (target.length > limits.maxUrlBytes) return "ERR_REQUEST_TARGET_TOO_LONG";
+  return checkFieldLimits(fields, { maxFields: limits.maxHeaderFields, maxBytes: limits.maxHeaderBytes, maxCookieBytes: limits.maxHeaderBytes });
 }

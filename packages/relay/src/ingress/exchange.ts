@@ -2,6 +2,8 @@
 // trailers, end, abort, with backpressure. node:http and node:http2 fill it now; a leaner engine can fill it
 // later without the pipeline noticing. Must not know routing, identity, policy or tunnels.
 
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Fields } from "@sallyport/shared/http/fields";
 
 export interface Peer {
@@ -44,8 +46,25 @@ export interface IngressHandler {
   onClose(): void;
 }
 
+/** Why an exchange ended without its regular end. */
+export type AbortReason = "visitor" | "body-timeout" | "malformed" | "relay";
+
+/** A waiting HTTP/1.1 upgrade whose socket its owner speaks on by itself. */
+export interface TakenUpgrade {
+  readonly message: IncomingMessage;
+  /** What the peer sent behind the request's head is still to be read from it. */
+  readonly socket: Duplex;
+}
+
 export interface IngressExchange {
   readonly request: IngressRequest;
+  /** Undefined while the exchange lives, and after a regular end. */
+  readonly abortReason: AbortReason | undefined;
+  /**
+   * Hands the socket of an undecided upgrade over, for the tunnel endpoint; the exchange is over for the engine and its handler is told
+   * nothing more but onClose(). Undefined where there is no such socket (HTTP/2, ordinary requests).
+   */
+  takeUpgrade?(): TakenUpgrade | undefined;
   /** Sets the receiver of everything that follows. Body bytes start to flow with {@link resume}, not before. */
   setHandler(handler: IngressHandler): void;
   /** Starts or goes on with the flow of body bytes. */

@@ -4,7 +4,7 @@
 
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
-import { dispatch, type ConnectionInfo, type EngineContext } from "./engine.ts";
+import { dispatch, headLimitRefusal, NEVER_FORWARDED, type ConnectionInfo, type EngineContext } from "./engine.ts";
 import { Http1Exchange, ignoreError, TrackedResponse, type Http1Host } from "./http1.ts";
 import { answerOnSocket, Http1UpgradeExchange } from "./http1-upgrade.ts";
 import type { IngressLimits } from "./limits.ts";
@@ -16,7 +16,6 @@ import { rawRefusal, respondWith } from "./respond.ts";
 const HEADER_CHECK_MS = 1_000;
 /** What a head may hold beyond its counted fields before node:http itself says 431: separators, and room to answer 414. */
 const HEAD_SLACK_BYTES = 32 * 1024;
-const NEVER_FORWARDED: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 interface Waiting {
   readonly req: IncomingMessage;
@@ -56,7 +55,7 @@ class Http1Connection implements Http1Host {
 
   /** Only a WebSocket handshake takes the connection over, and only when no earlier request is unanswered. */
   wantsUpgrade(req: IncomingMessage): boolean {
-    if (!/(?:^|[\s,])websocket(?:$|[\s,/])/i.test(req.headers.upgrade ?? "") || this.#closing) return false;
+    if (req.headers.upgrade?.toLowerCase() !== "websocket" || this.#closing) return false;
     if (this.#active === undefined) return true;
     this.#lateUpgrade = req;
     return false;
@@ -78,6 +77,8 @@ class Http1Connection implements Http1Host {
   /** node:http could not go on: a malformed message, a late head, or a connection that broke. */
   fail(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer; readonly bytesParsed?: number }): void {
     if (this.#closing || this.#upgraded) return;
+    // The visitor said `Connection: close` and sends on: its answer still goes out, the rest is not looked at.
+    if (error.code === "HPE_CLOSED_CONNECTION") return void (this.#closing = true);
     const code = refusalOfParserError(error);
     const last = this.#waiting.at(-1);
     const bodyBroken = last === undefined ? this.#active !== undefined && !this.#active.requestComplete : !last.req.complete;
@@ -107,7 +108,7 @@ class Http1Connection implements Http1Host {
   #start(next: Waiting): void {
     const exchange = new Http1Exchange(this, next.req, next.res, next.kind === "continue");
     this.#active = exchange;
-    const refusal = next.kind === "bad-expectation" ? "ERR_EXPECT" : this.#lateUpgrade === next.req ? "ERR_UPGRADE_INVALID" : headRefusal(next.req, this.context.limits);
+    const refusal = next.kind === "bad-expectation" ? "ERR_EXPECT" : this.#lateUpgrade === next.req ? "ERR_UPGRADE_PIPELINED" : headRefusal(next.req, this.context.limits);
     if (refusal === undefined) dispatch(this.context, exchange);
     else this.#refuse(exchange, refusal);
   }
@@ -142,16 +143,20 @@ class Http1Connection implements Http1Host {
 
 /** The HTTP/1.1 side of one listener. */
 export class Http1Engine {
+  readonly #context: EngineContext;
   readonly #server: Server<typeof IncomingMessage, typeof TrackedResponse>;
   readonly #connections = new WeakMap<Socket, Http1Connection>();
   readonly #open = new Set<Http1Connection>();
 
   constructor(context: EngineContext) {
     const { limits } = context;
+    this.#context = context;
     this.#server = createServer({
       ServerResponse: TrackedResponse,
       // Never the lenient parser: it lets through what smuggling needs (R-D1).
       insecureHTTPParser: false,
+      // A missing Host is judged with the other authorities, and answered in our form (R-B1).
+      requireHostHeader: false,
       headersTimeout: limits.headerTimeoutMs,
       // No limit on a whole request (R-I3): bodies have their own idle limit.
       requestTimeout: 0,
@@ -174,8 +179,9 @@ export class Http1Engine {
     return { headersTimeout, requestTimeout, timeout };
   }
 
-  accept(socket: Socket, info: ConnectionInfo, context: EngineContext): void {
-    const connection = new Http1Connection(info, context, socket);
+  /** Takes over a connected socket (after TLS where there is TLS). */
+  accept(socket: Socket, info: ConnectionInfo): void {
+    const connection = new Http1Connection(info, this.#context, socket);
     this.#connections.set(socket, connection);
     this.#open.add(connection);
     socket.on("error", ignoreError);
@@ -208,21 +214,11 @@ function headRefusal(req: IncomingMessage, limits: IngressLimits): RefusalCode |
   return headLimitRefusal(req.method ?? "", req.url ?? "", req.rawHeaders, limits);
 }
 
-/** The same rules for both engines: forbidden methods, target length, field count and size. */
-export function headLimitRefusal(method: string, target: string, fields: readonly string[], limits: IngressLimits): RefusalCode | undefined {
-  if (NEVER_FORWARDED.has(method)) return "ERR_METHOD_NOT_ALLOWED";
-  if (target.length > limits.maxUrlBytes) return "ERR_REQUEST_TARGET_TOO_LONG";
-  if (fields.length > limits.maxHeaderFields * 2) return "ERR_REQUEST_FIELDS_TOO_LARGE";
-  let bytes = 0;
-  for (const text of fields) bytes += text.length;
-  return bytes > limits.maxHeaderBytes ? "ERR_REQUEST_FIELDS_TOO_LARGE" : undefined;
-}
-
 /** undefined: the connection broke, there is nobody to answer. */
 function refusalOfParserError(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer; readonly bytesParsed?: number }): RefusalCode | undefined {
   const { code } = error;
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "ERR_REQUEST_TIMEOUT";
-  if (code === "HPE_HEADER_OVERFLOW") return "ERR_REQUEST_FIELDS_TOO_LARGE";
+  if (code === "HPE_HEADER_OVERFLOW") return "ERR_FIELDS_TOO_LARGE";
   if (code === "HPE_INVALID_METHOD") return refusalOfMethod(error.rawPacket, error.bytesParsed ?? 0);
   if (code === "HPE_INVALID_TRANSFER_ENCODING" || code === "HPE_UNEXPECTED_CONTENT_LENGTH" || code === "HPE_INVALID_CONTENT_LENGTH") return "ERR_REQUEST_FRAMING";
   if (code?.startsWith("HPE_CHUNK_") === true || code === "HPE_INVALID_CHUNK_SIZE") return "ERR_REQUEST_FRAMING";

@@ -2,8 +2,8 @@
 // request without body costs one on 'close' and one on 'error'. Raw field arrays in and out, no stream piping.
 // On the path: visitor -> [here] -> pipeline. Must not know routing, identity, policy or tunnels.
 
-import { IncomingMessage, ServerResponse } from "node:http";
-import { Socket } from "node:net";
+import { ServerResponse, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
 import type { AbortReason, ConnectionInfo, EngineContext, WatchedBody } from "./engine.ts";
 import type { IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";

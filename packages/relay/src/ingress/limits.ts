@@ -10,7 +10,7 @@ export interface IngressLimits {
   readonly keepAliveTimeoutMs: number;
   /** A request body that is being waited for and brings no byte for this long ends its exchange with 408 (R-D8). Default 60 s. */
   readonly requestBodyIdleMs: number;
-  /** Field names and values of one request head, summed; more is answered 431. Default 16 KiB. */
+  /** One request head, summed as shared/http/field-limits.ts counts it; more is answered 431. Default 16 KiB. */
   readonly maxHeaderBytes: number;
   /** Field lines of one request head; more is answered 431. Default 100. */
   readonly maxHeaderFields: number;

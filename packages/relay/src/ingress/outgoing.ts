@@ -35,7 +35,8 @@ export function prepareHead(status: number, fields: Fields, lowerCase: boolean):
     const value = fields[i + 1] as string;
     checkField(name, value);
     const lower = name.toLowerCase();
-    if (CONNECTION_FIELDS.has(lower)) continue;
+    // 426 must name the protocol to upgrade to (RFC 9110 section 15.5.22).
+    if (CONNECTION_FIELDS.has(lower) && (status !== 426 || lower !== "upgrade" || lowerCase)) continue;
     if (lower === "content-length") {
       if (status === 204 || status < 200) continue;
       const length = LENGTH.test(value) ? Number(value) : -1;

@@ -2,7 +2,50 @@
 // hop, log level and text, exhaustive by type, so that a new code does not compile until somebody has written
 // what it means and what to do. docs/errors.md is generated from it. Data only: respond.ts puts it on the wire.
 
+import type { AuthorityRefusalCode } from "@sallyport/shared/http/authority";
+import type { FieldLimitCode } from "@sallyport/shared/http/field-limits";
+import type { FramingRefusalCode } from "@sallyport/shared/http/framing";
+import type { TargetRefusalCode } from "@sallyport/shared/http/path";
+import type { FieldsRefusalCode } from "@sallyport/shared/http/request-fields";
+import type { UpgradeRefusalCode } from "@sallyport/shared/http/upgrade";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
+
+/** Input that was not understood: the readers of shared/http name what exactly. */
+type InputRefusalCode = TargetRefusalCode | AuthorityRefusalCode | FramingRefusalCode | FieldLimitCode | FieldsRefusalCode | UpgradeRefusalCode;
+
+/** Every code that a visitor can get in `Sallyport-Error`. */
+export type RefusalCode =
+  | InputRefusalCode
+  | "ERR_REQUEST_MALFORMED"
+  | "ERR_REQUEST_FRAMING"
+  | "ERR_REQUEST_TIMEOUT"
+  | "ERR_METHOD_NOT_ALLOWED"
+  | "ERR_METHOD_UNKNOWN"
+  | "ERR_EXPECT"
+  | "ERR_UPGRADE_PIPELINED"
+  | "ERR_HOST_UNKNOWN"
+  | "ERR_ACCESS_DENIED"
+  | "ERR_LOGIN_REQUIRED"
+  | "ERR_CREDENTIAL_INVALID"
+  | "ERR_CREDENTIAL_CONFLICT"
+  | "ERR_ORIGIN_NOT_ALLOWED"
+  | "ERR_TUNNEL_NOT_CONNECTED"
+  | "ERR_TUNNEL_LOST"
+  | "ERR_OVERLOADED"
+  | "ERR_RECORD_UNAVAILABLE"
+  | "ERR_BODY_TOO_LARGE"
+  | "ERR_BODY_TIMEOUT"
+  | "ERR_SERVICE_UNKNOWN"
+  | "ERR_ASSERTION_REFUSED"
+  | "ERR_ORIGIN_UNREACHABLE"
+  | "ERR_ORIGIN_CONNECT_TIMEOUT"
+  | "ERR_ORIGIN_HEADER_TIMEOUT"
+  | "ERR_ORIGIN_TLS"
+  | "ERR_ORIGIN_CLOSED"
+  | "ERR_ORIGIN_PROTOCOL"
+  | "ERR_REQUEST_NOT_FORWARDABLE"
+  | "ERR_RELAY_INTERNAL"
+  | "ERR_RELAY_STOPPING";
 
 /** Where on the path visitor -> relay -> tunnel -> connector -> origin the request ended. */
 export type Hop = "relay" | "tunnel" | "connector" | "origin";
@@ -37,30 +80,51 @@ function malformed(meaning: string, changes: Partial<Refusal> = {}): Refusal {
   return { ...base, meaning, visitorRemedy: CLIENT_BUG, operatorRemedy: ATTACK_OR_BUG, ...changes };
 }
 
-export const REFUSALS = {
+const HOST_REMEDY = { title: "Host name not valid" } as const;
+const TOO_LARGE = {
+  status: 431,
+  title: "Headers too large",
+  visitorRemedy: "Clear the cookies of this site and try again.",
+  operatorRemedy: "`limits.headers` and `limits.headerFields` bound the request head (16 KB and 100 by default).",
+} as const;
+
+export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
   ERR_REQUEST_MALFORMED: malformed("The request is not valid HTTP."),
-  ERR_REQUEST_TARGET_INVALID: malformed("The address of the page has characters or a form that are not allowed."),
-  ERR_REQUEST_TARGET_TOO_LONG: malformed("The address of the page is longer than the relay accepts.", {
-    status: 414,
-    title: "Address too long",
-    visitorRemedy: "Use a shorter address.",
-    operatorRemedy: "`limits.url` bounds the request target (8 KB by default).",
-  }),
-  ERR_REQUEST_HOST_INVALID: malformed("The host name of the request is missing, repeated or not a valid name."),
-  ERR_REQUEST_FRAMING: malformed("The request does not say unambiguously where its body ends."),
-  ERR_REQUEST_FIELDS_INVALID: malformed("A header of the request is not allowed."),
-  ERR_REQUEST_FIELDS_TOO_LARGE: malformed("The request has more or longer headers than the relay accepts.", {
-    status: 431,
-    title: "Headers too large",
-    visitorRemedy: "Clear the cookies of this site and try again.",
-    operatorRemedy: "`limits.headers` and `limits.headerFields` bound the request head (16 KB and 100 by default).",
-  }),
+  ERR_REQUEST_FRAMING: malformed("The body of the request is not valid HTTP."),
   ERR_REQUEST_TIMEOUT: malformed("The request did not arrive completely in time.", {
     status: 408,
     title: "Request took too long",
     visitorRemedy: "Check your network and try again.",
     operatorRemedy: "`limits.headerTimeout` bounds the request head (15 s by default).",
   }),
+  ERR_REQUEST_TARGET_FORM: malformed("The address of the page does not have a form that is allowed."),
+  ERR_REQUEST_TARGET_CHARACTER: malformed("The address of the page has characters that are not allowed."),
+  ERR_REQUEST_TARGET_ESCAPE: malformed("The address of the page has an escape that is not valid or hides a control character."),
+  ERR_REQUEST_TARGET_TOO_LONG: malformed("The address of the page is longer than the relay accepts.", {
+    status: 414,
+    title: "Address too long",
+    visitorRemedy: "Use a shorter address.",
+    operatorRemedy: "`limits.url` bounds the request target (8 KB by default).",
+  }),
+  ERR_AUTHORITY_MISSING: malformed("The request does not say which host it is for.", HOST_REMEDY),
+  ERR_AUTHORITY_SEVERAL: malformed("The request names its host more than once.", HOST_REMEDY),
+  ERR_AUTHORITY_MISMATCH: malformed("The request names two different hosts.", HOST_REMEDY),
+  ERR_AUTHORITY_HOSTNAME: malformed("The host of the request is not a valid host name.", HOST_REMEDY),
+  ERR_AUTHORITY_PORT: malformed("The port of the request is not valid.", HOST_REMEDY),
+  ERR_FRAMING_CONTENT_LENGTH: malformed("The declared length of the request body is not one plain number."),
+  ERR_FRAMING_TRANSFER_ENCODING: malformed("The transfer encoding of the request is something other than `chunked`."),
+  ERR_FRAMING_CONFLICT: malformed("The request declares both a length and a transfer encoding."),
+  ERR_FIELDS_TOO_MANY: malformed("The request has more headers than the relay accepts.", TOO_LARGE),
+  ERR_FIELDS_TOO_LARGE: malformed("The headers of the request are longer than the relay accepts.", TOO_LARGE),
+  ERR_COOKIE_TOO_LARGE: malformed("The cookies of the request are longer than the relay accepts.", TOO_LARGE),
+  ERR_FIELD_NAME: malformed("The name of a header is not valid."),
+  ERR_FIELD_VALUE: malformed("The value of a header has characters that are not allowed."),
+  ERR_CONNECTION_OPTION: malformed("The Connection header names a header that has to reach the other end."),
+  ERR_UPGRADE_METHOD: malformed("A WebSocket handshake needs the method GET."),
+  ERR_UPGRADE_VERSION: malformed("The WebSocket handshake asks for a version other than 13.", { status: 426, title: "WebSocket version not known" }),
+  ERR_UPGRADE_KEY: malformed("The key of the WebSocket handshake is missing or not valid."),
+  ERR_UPGRADE_BODY: malformed("A WebSocket handshake has no body."),
+  ERR_UPGRADE_PIPELINED: malformed("A WebSocket handshake came before the answer to an earlier request on the same connection."),
   ERR_METHOD_NOT_ALLOWED: malformed("This method is never passed on.", {
     status: 405,
     title: "Method not allowed",
@@ -68,7 +132,6 @@ export const REFUSALS = {
   }),
   ERR_METHOD_UNKNOWN: malformed("The relay does not know this method.", { status: 501, title: "Method not known" }),
   ERR_EXPECT: malformed("The request expects something other than `100-continue`.", { status: 417, title: "Expectation not met" }),
-  ERR_UPGRADE_INVALID: malformed("The request to change the protocol is not a valid WebSocket handshake."),
   ERR_HOST_UNKNOWN: malformed("No application is published at this address.", {
     status: 421,
     title: "Nothing is published here",
@@ -288,9 +351,7 @@ export const REFUSALS = {
     retryAfterS: 2,
     closes: true,
   },
-} as const satisfies Record<`ERR_${string}`, Refusal>;
-
-export type RefusalCode = keyof typeof REFUSALS;
+};
 
 /** What a visitor is told when the exchange is reset before its response head; exhaustive over every ResetCode. */
 const REFUSAL_OF_RESET: Readonly<Record<ResetCode, RefusalCode>> = {

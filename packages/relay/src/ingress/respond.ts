@@ -29,6 +29,8 @@ export interface RefusalContext {
   readonly fields?: Fields | undefined;
   /** Replaces the table's Retry-After, in seconds. */
   readonly retryAfterS?: number | undefined;
+  /** Time shown on the page, milliseconds since the Unix epoch. Default: now. */
+  readonly atMs?: number | undefined;
 }
 
 export interface AnsweredRefusal {
@@ -50,6 +52,7 @@ export function respondWith(exchange: IngressExchange, code: RefusalCode, contex
   if (retryAfterS !== undefined) fields.push("Retry-After", String(Math.max(1, Math.ceil(retryAfterS))));
   // RFC 9110 section 15.5.6: a 405 names what is allowed; TRACE, TRACK and CONNECT are refused for every target.
   if (refusal.status === 405) fields.push("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  if (refusal.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   if (context.fields !== undefined) fields.push(...context.fields);
   if (refusal.closes === true) exchange.closeConnectionAfter();
   return send(exchange, refusal.status, fields, body);
@@ -152,7 +155,7 @@ function htmlBody(code: RefusalCode, refusal: Refusal, context: RefusalContext):
     showPath: refusal.status >= 500 && refusal.status !== 501,
     code,
     requestId: context.requestId,
-    at: new Date(),
+    at: new Date(context.atMs ?? Date.now()),
     applicationName: context.applicationName,
     detail: context.detail,
     signedInAs: context.signedInAs,

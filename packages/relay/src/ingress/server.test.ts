@@ -1,0 +1,312 @@
+import { request as httpsRequest } from "node:https";
+import { connect as tlsConnect, type TLSSocket } from "node:tls";
+import { once } from "node:events";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "@sallyport/shared/clock";
+import { Secret } from "@sallyport/shared/secret";
+import { Http1Engine } from "./http1-server.ts";
+import { BodyWatch } from "./engine.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
+import { createIngressServer, refuseInsecureParser, sourceOf, type RefusedConnection } from "./server.ts";
+import { answer, Exchanges, makeCertificate, RawVisitor, startServer, stopServers } from "./test-support.ts";
+import type { Certificate } from "./tls.ts";
+
+afterEach(stopServers);
+
+const HOST = "127.0.0.1";
+const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+let certificate: Certificate;
+let other: Certificate;
+beforeAll(() => {
+  certificate = makeCertificate("app.test", "*.wild.test");
+  other = makeCertificate("other.test");
+});
+
+function tls(...certificates: readonly Certificate[]): { listeners: [{ host: string; port: number; tls: { certificates: readonly Certificate[] } }] } {
+  return { listeners: [{ host: HOST, port: 0, tls: { certificates } }] };
+}
+
+async function visit(port: number, options: { servername?: string; ALPNProtocols?: string[] } = {}): Promise<TLSSocket> {
+  const socket = tlsConnect({ port, host: HOST, rejectUnauthorized: false, ...options });
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+function subject(socket: TLSSocket): string | undefined {
+  return socket.getPeerCertificate().subjectaltname;
+}
+
+async function collect(socket: TLSSocket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk) => (text += chunk.toString("latin1")));
+  await once(socket, "close");
+  return text;
+}
+
+describe("TLS", () => {
+  it("speaks HTTP/1.1 by ALPN and without ALPN, and tells the server name in lower case", async () => {
+    const exchanges = new Exchanges();
+    const { port } = await startServer({ ...tls(certificate), onExchange: (exchange) => {
+      exchanges.onExchange(exchange);
+      exchange.closeConnectionAfter();
+      answer(exchange);
+    } });
+    for (const [index, options] of [{ servername: "App.Test", ALPNProtocols: ["http/1.1"] }, { servername: "app.test" }, {}].entries()) {
+      const socket = await visit(port, options);
+      socket.write(GET);
+      expect(await collect(socket)).toMatch(/^HTTP\/1\.1 200 /);
+      expect(exchanges.list[index]?.exchange.request).toMatchObject({ scheme: "https", serverName: options.servername?.toLowerCase() });
+    }
+  });
+
+  it("refuses a protocol that it does not speak, and the process lives", async () => {
+    const refused: RefusedConnection[] = [];
+    const { port } = await startServer({ ...tls(certificate), onExchange: answer, onConnectionRefused: (connection) => void refused.push(connection) });
+    const socket = tlsConnect({ port, host: HOST, rejectUnauthorized: false, ALPNProtocols: ["spdy/3"] });
+    await once(socket, "error");
+    const visitor = new RawVisitor(port).send("GET / HTTP/1.1\r\n\r\n");
+    await visitor.closed;
+    expect(refused.map(({ reason }) => reason)).toEqual(["tls", "tls"]);
+    expect(refused[0]?.peer.address).toBe(HOST);
+  });
+
+  it.each([
+    ["app.test", "DNS:app.test, DNS:*.wild.test"],
+    ["OTHER.test", "DNS:other.test"],
+    ["x.wild.test", "DNS:app.test, DNS:*.wild.test"],
+    ["x.y.wild.test", "DNS:other.test"],
+    ["unknown.test", "DNS:other.test"],
+    [undefined, "DNS:other.test"],
+  ])("answers the server name %s with the certificate for it, or the first one", async (servername, expected) => {
+    const { port } = await startServer({ ...tls(other, certificate), onExchange: answer });
+    const socket = await visit(port, servername === undefined ? {} : { servername });
+    expect(subject(socket)).toBe(expected);
+    expect(socket.getProtocol()).toBe("TLSv1.3");
+    socket.destroy();
+  });
+
+  it("offers nothing older than TLS 1.2", async () => {
+    const { port } = await startServer({ ...tls(certificate), onExchange: answer });
+    const socket = tlsConnect({ port, host: HOST, rejectUnauthorized: false, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" });
+    const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];
+    expect(error.code).toMatch(/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS/);
+  });
+
+  it("takes new certificates without touching open streams, and keeps the old ones when a new pair is bad", async () => {
+    const exchanges = new Exchanges();
+    const { port, server } = await startServer({ ...tls(certificate), onExchange: exchanges.onExchange });
+    const open = await visit(port, { servername: "app.test" });
+    let text = "";
+    open.on("data", (chunk) => (text += chunk.toString("latin1")));
+    open.write(GET);
+    const { exchange } = await exchanges.at(0);
+    exchange.sendHead(200, ["Content-Length", "2"], false);
+    exchange.write(Buffer.from("o"));
+    server.updateCertificates(0, [other]);
+    for (const bad of [[], [{ certPem: certificate.certPem, keyPem: other.keyPem }], [certificate, { certPem: "x", keyPem: new Secret("y") }]]) {
+      expect(() => server.updateCertificates(0, bad)).toThrow(/[Cc]ertificate/);
+    }
+    for (const servername of ["app.test", "other.test", ""]) {
+      const fresh = await visit(port, servername === "" ? {} : { servername });
+      expect(subject(fresh)).toBe("DNS:other.test");
+      fresh.destroy();
+    }
+    exchange.write(Buffer.from("k"));
+    exchange.end();
+    while (!text.endsWith("ok")) await once(open, "data");
+    open.destroy();
+  });
+
+  it("refuses to start with a key that is not the certificate's", () => {
+    expect(() => createIngressServer({ ...tls({ certPem: certificate.certPem, keyPem: other.keyPem }), clock: systemClock, onExchange: answer })).toThrow(/Certificate 1/);
+  });
+});
+
+describe("time limits", () => {
+  it("end a head that does not come to its end, on plain HTTP and behind the ALPN dispatch", async () => {
+    const limits = { headerTimeoutMs: 100 };
+    const plain = await startServer({ onExchange: answer, limits });
+    const secure = await startServer({ ...tls(certificate), onExchange: answer, limits });
+    expect(await new RawVisitor(plain.port).send("GET / HTTP/1.1\r\nHost: a\r\n").all()).toMatch(/^HTTP\/1\.1 408 [^]*ERR_REQUEST_TIMEOUT/);
+    const socket = await visit(secure.port, { ALPNProtocols: ["http/1.1"] });
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\n");
+    expect(await collect(socket)).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it("end connections that never say anything: TCP, TLS, HTTP/2", async () => {
+    const limits = { headerTimeoutMs: 100 };
+    const plain = await startServer({ onExchange: answer, limits });
+    const secure = await startServer({ ...tls(certificate), onExchange: answer, limits });
+    const silent = [new RawVisitor(plain.port), new RawVisitor(secure.port)];
+    const http2 = await visit(secure.port, { ALPNProtocols: ["h2"] });
+    await Promise.all([...silent.map((visitor) => visitor.closed), collect(http2)]);
+    expect(silent.map(({ received }) => received)).toEqual(["", ""]);
+  });
+
+  it("end idle keep-alive connections", async () => {
+    const { port } = await startServer({ onExchange: answer, limits: { keepAliveTimeoutMs: 50 } });
+    expect(await new RawVisitor(port).send(GET).all()).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it("do not exist for whole requests (R-I3)", () => {
+    const bodyWatch = new BodyWatch(systemClock, 60_000);
+    const context = { limits: DEFAULT_LIMITS, clock: systemClock, bodyWatch, onExchange: answer, onRefused: () => {}, newRequestId: () => "", stopping: () => false };
+    const engine = new Http1Engine(context);
+    expect(engine.timeouts).toEqual({ headersTimeout: 15_000, requestTimeout: 0, timeout: 0 });
+    engine.drain();
+  });
+});
+
+describe("connections", () => {
+  it("are bounded per source address and in all; the refused are reported", async () => {
+    const refused: RefusedConnection[] = [];
+    const { port, server } = await startServer({ onExchange: answer, limits: { maxConnectionsPerAddress: 2 }, onConnectionRefused: (connection) => void refused.push(connection) });
+    const visitors = [new RawVisitor(port).send(GET), new RawVisitor(port).send(GET)];
+    await Promise.all(visitors.map((visitor) => visitor.until(/ok$/)));
+    const third = new RawVisitor(port).send(GET);
+    expect(await third.all()).toBe("");
+    expect(refused).toMatchObject([{ reason: "too-many-from-address", peer: { address: HOST } }]);
+    expect(server.stats()).toMatchObject({ connections: 2, addresses: 1, refusedConnections: 1 });
+    visitors[0]?.socket.destroy();
+    while (server.stats().connections > 1) await new Promise((resolve) => setImmediate(resolve));
+    const fourth = new RawVisitor(port).send(GET);
+    await fourth.until(/ok$/);
+    for (const visitor of [...visitors, fourth]) visitor.socket.destroy();
+  });
+
+  it("are counted per IPv6 /64 and per IPv4 address", () => {
+    expect(sourceOf("192.0.2.1")).toBe("192.0.2.1");
+    expect(sourceOf("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::/64");
+    expect(sourceOf("2001:db8::1")).toBe("2001:db8:0:0::/64");
+    expect(sourceOf("::1")).toBe("0:0:0:0::/64");
+  });
+
+  it("carry the address of the PROXY header where the listener requires it, also under TLS", async () => {
+    for (const secure of [false, true]) {
+      const exchanges = new Exchanges();
+      const { port } = await startServer({
+        listeners: [{ host: HOST, port: 0, proxyProtocol: true, tls: secure ? { certificates: [certificate] } : undefined }],
+        onExchange: (exchange) => {
+          exchanges.onExchange(exchange);
+          exchange.closeConnectionAfter();
+          answer(exchange);
+        },
+      });
+      const visitor = new RawVisitor(port, { reads: !secure });
+      visitor.send(`PROXY TCP4 203.0.113.7 192.0.2.1 4711 443\r\n${secure ? "" : GET}`);
+      if (secure) {
+        const socket = tlsConnect({ socket: visitor.socket, rejectUnauthorized: false });
+        socket.on("end", () => socket.end());
+        socket.write(GET);
+        expect(await collect(socket)).toMatch(/^HTTP\/1\.1 200 /);
+      } else expect(await visitor.all()).toMatch(/^HTTP\/1\.1 200 /);
+      expect(exchanges.list[0]?.exchange.request.peer).toEqual({ address: "203.0.113.7", port: 4711 });
+    }
+  });
+
+  it("without the required PROXY header, or with a late one, are closed without a word", async () => {
+    const refused: RefusedConnection[] = [];
+    const { port } = await startServer({
+      listeners: [{ host: HOST, port: 0, proxyProtocol: true }],
+      limits: { proxyHeaderTimeoutMs: 50 },
+      onExchange: answer,
+      onConnectionRefused: (connection) => void refused.push(connection),
+    });
+    expect(await new RawVisitor(port).send(GET).all()).toBe("");
+    expect(await new RawVisitor(port).send("PROXY TCP4 203.0.113.7").all()).toBe("");
+    expect(refused.map(({ reason, detail }) => `${reason} ${detail ?? ""}`)).toEqual(["proxy-header malformed", "proxy-header timeout"]);
+  });
+
+  it("on a redirecting listener get 308 to the configured URL, and 421 where there is none", async () => {
+    const exchanges = new Exchanges();
+    const { port } = await startServer({
+      listeners: [{ host: HOST, port: 0, redirectToHttps: (request) => (request.fields[1] === "a" ? `https://a.example.com${request.target}` : undefined) }],
+      onExchange: exchanges.onExchange,
+    });
+    const visitor = new RawVisitor(port).send("GET /x?y HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(await visitor.until(/\r\n\r\n$/)).toMatch(/^HTTP\/1\.1 308 [^]*Location: https:\/\/a\.example\.com\/x\?y\r\n/);
+    visitor.socket.destroy();
+    const text = await new RawVisitor(port).send("GET /x?y HTTP/1.1\r\nHost: evil\r\n\r\n").all();
+    expect(text).toMatch(/^HTTP\/1\.1 421 /);
+    expect(text).not.toContain("evil");
+    expect(exchanges.list).toEqual([]);
+  });
+});
+
+describe("closing", () => {
+  it("ends idle connections at once, lets an exchange finish with Connection: close, and then resolves", async () => {
+    const exchanges = new Exchanges();
+    const { port, server } = await startServer({ onExchange: exchanges.onExchange });
+    const busy = new RawVisitor(port).send(GET);
+    const { exchange } = await exchanges.at(0);
+    const streaming = new RawVisitor(port).send(GET);
+    const stream = (await exchanges.at(1)).exchange;
+    stream.sendHead(200, [], false);
+    await streaming.until(/\r\n\r\n$/);
+    const idle = new RawVisitor(port);
+    await once(idle.socket, "connect");
+    while (server.stats().connections < 3) await new Promise((resolve) => setImmediate(resolve));
+    const closed = server.close({ graceMs: 10_000 });
+    await idle.closed;
+    answer(exchange, "finished");
+    expect(await busy.all()).toMatch(/Connection: close\r\n[^]*finished$/);
+    stream.write(Buffer.from("last"));
+    stream.end();
+    expect(await streaming.all()).toMatch(/4\r\nlast\r\n0\r\n\r\n$/);
+    await closed;
+    const late = new RawVisitor(port);
+    await late.closed;
+    expect(late.error?.code).toBe("ECONNREFUSED");
+  });
+
+  it("cuts what is still open after the grace", async () => {
+    const exchanges = new Exchanges();
+    const { port, server } = await startServer({ onExchange: exchanges.onExchange });
+    const visitor = new RawVisitor(port).send(GET);
+    const { recorder } = await exchanges.at(0);
+    await server.close({ graceMs: 20 });
+    await visitor.closed;
+    await recorder.saw("close");
+    expect(server.stats().connections).toBe(0);
+  });
+
+  it("of a listener whose port is taken names the address and leaves nothing open", async () => {
+    const { port } = await startServer({ onExchange: answer });
+    const second = createIngressServer({ listeners: [{ host: HOST, port: 0 }, { host: HOST, port }], clock: systemClock, onExchange: answer });
+    await expect(second.start()).rejects.toThrow(`Cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`);
+  });
+});
+
+describe("faults", () => {
+  it("in the owner of an exchange end that exchange only", async () => {
+    let count = 0;
+    const { port } = await startServer({
+      onExchange: (exchange) => {
+        if (++count === 1) throw new Error("fault");
+        answer(exchange);
+      },
+    });
+    await new RawVisitor(port).send(GET).all();
+    const visitor = new RawVisitor(port).send(GET);
+    await visitor.until(/ok$/);
+    visitor.socket.destroy();
+  });
+
+  it("the lenient parser is refused wherever it is switched on (R-D1)", () => {
+    refuseInsecureParser(process.execArgv, process.env["NODE_OPTIONS"]);
+    refuseInsecureParser(["--enable-source-maps"], "--max-old-space-size=100");
+    for (const [argv, options] of [[["--insecure-http-parser"], undefined], [[], "--x --insecure-http-parser"], [[], "--insecure_http_parser=true"]] as const) {
+      expect(() => refuseInsecureParser(argv, options)).toThrow(/insecure-http-parser/);
+    }
+  });
+
+  it("an ordinary https client works", async () => {
+    const { port } = await startServer({ ...tls(certificate), onExchange: answer });
+    const request = httpsRequest({ port, host: HOST, rejectUnauthorized: false, agent: false }).end();
+    const [response] = await once(request, "response");
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    await once(response, "end");
+  });
+});
