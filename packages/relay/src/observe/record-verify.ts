@@ -59,16 +59,14 @@ export function verifyRecords(folder: string, options: VerifyOptions = {}): Veri
   const names = recordFileNames(folder);
   const head = parseHead(options.head);
   const walk: Walk = {
-    ...{
-      previous: undefined,
-      lastSeq: 0,
-      firstSeq: 0,
-      batches: 0,
-      records: 0,
-      recovered: 0,
-      unsealedBytes: 0,
-      headFound: head === undefined,
-    },
+    previous: undefined,
+    lastSeq: 0,
+    firstSeq: 0,
+    batches: 0,
+    records: 0,
+    recovered: 0,
+    unsealedBytes: 0,
+    headFound: head === undefined,
     oldest: new Set(),
   };
   for (const name of names) {

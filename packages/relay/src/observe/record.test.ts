@@ -75,7 +75,12 @@ const disk: WriteFunction = (fd, bytes, offset) =>
 
 function recorder(options: Partial<RecorderOptions> = {}): Recorder {
   return createRecorder({
-    ...{ folder, limits: LIMITS, clock, signingKey: key.privateKey, write: disk, onError: (error) => errors.push(error) },
+    folder,
+    limits: LIMITS,
+    clock,
+    signingKey: key.privateKey,
+    write: disk,
+    onError: (error) => errors.push(error),
     head: { read: () => head, write: (text) => void (head = text) },
     index: (events) => indexed.push(...events),
     ...options,
@@ -105,11 +110,32 @@ describe("a record", () => {
     await recording.close();
     expect(records()).toEqual([
       {
-        ...{ seq: 1, time: "2026-01-01T12:00:00.000Z", kind: "request", requestId: "r1", application: "grafana" },
-        ...{ identity: "service", tokenId: "st_1", tokenName: "ci", sourceIp: "192.0.2.7", sourceFrom: "socket" },
-        ...{ method: "GET", host: "grafana.example.com", path: "/d/1", userAgent: "curl/8", decision: "allow", policy: "ci" },
-        ...{ reason: "policy-allow", status: 200, answeredBy: "origin", tunnel: "office", connectorId: "c1" },
-        ...{ bytesIn: 0, bytesOut: 512, durationMs: 12.346, decisionMs: 0.05, headMs: 11 },
+        seq: 1,
+        time: "2026-01-01T12:00:00.000Z",
+        kind: "request",
+        requestId: "r1",
+        application: "grafana",
+        identity: "service",
+        tokenId: "st_1",
+        tokenName: "ci",
+        sourceIp: "192.0.2.7",
+        sourceFrom: "socket",
+        method: "GET",
+        host: "grafana.example.com",
+        path: "/d/1",
+        userAgent: "curl/8",
+        decision: "allow",
+        policy: "ci",
+        reason: "policy-allow",
+        status: 200,
+        answeredBy: "origin",
+        tunnel: "office",
+        connectorId: "c1",
+        bytesIn: 0,
+        bytesOut: 512,
+        durationMs: 12.346,
+        decisionMs: 0.05,
+        headMs: 11,
       },
     ]);
   });

@@ -56,7 +56,7 @@ export function createCredentialStore(db: Database, clock: Clock): CredentialSto
   const setRevoked = db.prepare("UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL");
   const setSeen = db.prepare("UPDATE credentials SET last_seen_at = ? WHERE id = ?");
   const byId = new Map<string, CredentialRecord>();
-  for (const row of db.prepare("SELECT * FROM credentials ORDER BY created_at, id").all() as Row[]) {
+  for (const row of db.prepare("SELECT * FROM credentials ORDER BY created_at, rowid").all() as Row[]) {
     const record = readRow(row);
     byId.set(record.id, record);
   }

@@ -1,4 +1,4 @@
-// Single values of the state by name.
+// Single values of the state by name. Other stores own their meaning; nothing here interprets them.
 
 import { bytes, type Database, type Row } from "./database.ts";
 

@@ -37,7 +37,7 @@ export function generateKey(purpose: KeyPurpose, createdAt: number, activeAt: nu
 }
 
 export function loadKeys(db: Database): KeyRecord[] {
-  return (db.prepare("SELECT * FROM keys ORDER BY created_at, kid").all() as Row[]).map(readRow);
+  return (db.prepare("SELECT * FROM keys ORDER BY created_at, rowid").all() as Row[]).map(readRow);
 }
 
 /** Inserts or updates; the private key of a row is never changed by an update. Call it inside a transaction. */

@@ -73,7 +73,7 @@ export function createServiceTokenStore(db: Database, clock: Clock): ServiceToke
   );
   const setUsed = db.prepare("UPDATE service_tokens SET last_used_at = ? WHERE client_id = ?");
   const byId = new Map<string, ServiceTokenRecord>();
-  for (const row of db.prepare("SELECT * FROM service_tokens ORDER BY created_at, client_id").all() as Row[]) {
+  for (const row of db.prepare("SELECT * FROM service_tokens ORDER BY created_at, rowid").all() as Row[]) {
     const token = readRow(row);
     byId.set(token.clientId, token);
   }
@@ -123,7 +123,11 @@ export function createServiceTokenStore(db: Database, clock: Clock): ServiceToke
       const now = clock.now();
       checkNew(token, byId, now);
       const record: ServiceTokenRecord = {
-        ...{ previousHash: undefined, previousExpiresAt: undefined, disabledAt: undefined, revokedAt: undefined, lastUsedAt: undefined },
+        previousHash: undefined,
+        previousExpiresAt: undefined,
+        disabledAt: undefined,
+        revokedAt: undefined,
+        lastUsedAt: undefined,
         clientId: token.clientId,
         name: token.name,
         secretHash: Uint8Array.from(token.secretHash),
