@@ -9,8 +9,9 @@ import { LogField } from "@sallyport/shared/log-fields";
 import { BufferBudget } from "@sallyport/shared/mux/budget";
 import type { StreamHandler } from "@sallyport/shared/mux/stream";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
+import { type OpenHead, StreamKind } from "@sallyport/shared/protocol/head";
 import type { ConnectorConfig } from "./config/types.ts";
-import type { StreamGate } from "./gate.ts";
+import type { StreamGate } from "./gate/gate.ts";
 import { type AdminListener, listenAdmin } from "./observe/admin.ts";
 import { errorFields, type Logger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -81,6 +82,11 @@ export function createConnector(options: ConnectorOptions): Connector {
   return new RunningConnector(options);
 }
 
+/** What an origin reads and verifies with the relay's public JWKS. */
+const ASSERTION_FIELD = "Sallyport-Jwt-Assertion";
+const ASSERTION_FIELD_LOWER: string = ASSERTION_FIELD.toLowerCase();
+
+/** Once a stream is reset there is nothing to be told. */
 const DEAF: StreamHandler = { onHead: ignore, onData: ignore, onEnd: ignore, onReset: ignore, onDrain: ignore };
 
 class RunningConnector implements Connector {
@@ -177,7 +183,8 @@ class RunningConnector implements Connector {
         onHello: (notice) => this.#noticed(notice),
         onKeys: (manifest) => {
           const taken = gate.takeManifest(manifest);
-          if (taken.kind === "refused") logger.error({ [LogField.reason]: taken.problem }, "key manifest refused: requests are answered 403 once the known keys expire");
+          if (taken.kind === "refused") logger.error({ [LogField.reason]: taken.problem }, "key manifest refused: the keys known before stay in force until they expire");
+          else if (taken.warning !== undefined) logger.warn({ [LogField.reason]: taken.warning }, "key manifest accepted");
         },
         onFault: (error) => logger.error(errorFields(error), "a stream failed by a fault of this connector"),
       },
@@ -188,7 +195,7 @@ class RunningConnector implements Connector {
     const verdict = this.#options.gate.check(assertion, open);
     const known = this.#config.services.has(open.service) ? open.service : "unknown";
     this.#metrics.streamOpened(known, verdict.kind === "allowed" ? "accepted" : "refused");
-    if (verdict.kind === "allowed") return this.#router.accept(stream, open, end);
+    if (verdict.kind === "allowed") return this.#router.accept(stream, withAssertion(open, verdict.forward ? assertion : undefined), end);
     // The local audit line of R-K5: this machine's own record that somebody tried.
     this.#options.logger.warn({ [LogField.service]: open.service, [LogField.streamId]: stream.id, [LogField.reason]: verdict.reason }, "assertion refused");
     stream.reset(ResetCode.ASSERTION_REFUSED, { text: verdict.reason });
@@ -211,6 +218,18 @@ class RunningConnector implements Connector {
     this.#admin?.close();
     this.#metrics.close();
   }
+}
+
+/** The origin gets exactly one assertion, the one verified here, and none for a bypass (R-C3, R-K5). */
+function withAssertion(open: OpenHead, token: string | undefined): OpenHead {
+  if (open.kind === StreamKind.TCP) return open;
+  const fields: string[] = [];
+  for (let i = 0; i < open.fields.length; i += 2) {
+    const name = open.fields[i] as string;
+    if (name.length !== ASSERTION_FIELD.length || name.toLowerCase() !== ASSERTION_FIELD_LOWER) fields.push(name, open.fields[i + 1] as string);
+  }
+  if (token !== undefined) fields.push(ASSERTION_FIELD, token);
+  return { ...open, fields };
 }
 
 function ignore(): void {}

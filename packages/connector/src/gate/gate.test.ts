@@ -1,0 +1,217 @@
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ManualClock } from "@sallyport/shared/clock";
+import { generateTunnelKeyPair, type TunnelCredential } from "@sallyport/shared/credential-file";
+import { type ManifestJwk, MANIFEST_LIFETIME_MS, signManifest } from "@sallyport/shared/key-manifest";
+import { afterAll, describe, expect, test } from "vitest";
+import { AssertionGate, createGate, type StreamGate, type Verdict } from "./gate.ts";
+import { MemoryKeyState } from "./keyring.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "gate-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const otherEc = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+
+function jwk(key: KeyObject, kid: string): ManifestJwk {
+  const alg = key.asymmetricKeyType === "rsa" ? "RS256" : "ES256";
+  return { ...key.export({ format: "jwk" }), kid, alg } as unknown as ManifestJwk;
+}
+
+interface Bench {
+  readonly clock: ManualClock;
+  readonly gate: StreamGate;
+  readonly root: KeyObject;
+  readonly credential: TunnelCredential;
+  manifest(version: number, more?: { readonly root?: KeyObject; readonly keys?: readonly ManifestJwk[]; readonly nextRoot?: Uint8Array }): string;
+  check(token: string | undefined, service?: string): Verdict;
+}
+
+function bench(gateOf?: (credential: TunnelCredential, clock: ManualClock) => StreamGate): Bench {
+  const clock = new ManualClock();
+  const { privateKey: root, publicKey: rootKey } = generateTunnelKeyPair();
+  const { privateKey } = generateTunnelKeyPair();
+  const credential: TunnelCredential = { relayUrl: "https://auth.example.com", tunnel: "office", credentialId: `cred_${"A".repeat(22)}`, privateKey, rootKey };
+  const gate = gateOf?.(credential, clock) ?? new AssertionGate(credential, new MemoryKeyState(), clock);
+  const keys = [jwk(ec.publicKey, "k1"), jwk(rsa.publicKey, "r1")];
+  return {
+    clock, gate, root, credential,
+    manifest: (version, more = {}) =>
+      signManifest({ version, issuedAt: clock.now(), expiresAt: clock.now() + MANIFEST_LIFETIME_MS, keys: more.keys ?? keys, nextRoot: more.nextRoot }, more.root ?? root),
+    check: (token, service = "wiki") => gate.check(token, { service }),
+  };
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+}
+
+interface TokenParts {
+  readonly header?: Readonly<Record<string, unknown>> | string;
+  readonly claims?: Readonly<Record<string, unknown>> | string;
+  readonly key?: KeyObject;
+}
+
+/** A token that is right in every respect, except for what the case changes. */
+function token(clock: ManualClock, { header = {}, claims = {}, key = ec.privateKey }: TokenParts = {}): string {
+  const now = Math.floor(clock.now() / 1_000);
+  const right = { iss: "https://auth.example.com", aud: "https://wiki.example.com/", tunnel: "office", service: "wiki", kind: "person", sub: "corp|1", jti: "j1", iat: now, nbf: now, exp: now + 300 };
+  const head = typeof header === "string" ? header : { alg: key.asymmetricKeyType === "rsa" ? "RS256" : "ES256", typ: "sallyport-assertion+jwt", kid: key.asymmetricKeyType === "rsa" ? "r1" : "k1", ...header };
+  const input = `${encode(head)}.${encode(typeof claims === "string" ? claims : { ...right, ...claims })}`;
+  return `${input}.${sign("SHA256", Buffer.from(input), key.asymmetricKeyType === "rsa" ? key : { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+}
+
+function ready(): Bench {
+  const made = bench();
+  expect(made.gate.takeManifest(made.manifest(1))).toMatchObject({ kind: "accepted" });
+  return made;
+}
+
+describe("an assertion", () => {
+  test("by a key of the manifest lets the stream through, ES256 and RS256", () => {
+    const { clock, check } = ready();
+    expect(check(token(clock))).toEqual({ kind: "allowed", forward: true });
+    expect(check(token(clock, { key: rsa.privateKey }))).toEqual({ kind: "allowed", forward: true });
+  });
+
+  test("of a bypass lets the stream through but does not go on to the origin", () => {
+    const { clock, check } = ready();
+    expect(check(token(clock, { claims: { kind: "bypass", sub: undefined } }))).toEqual({ kind: "allowed", forward: false });
+  });
+
+  const seconds = (clock: ManualClock): number => Math.floor(clock.now() / 1_000);
+  test.each<[string, (clock: ManualClock) => string | undefined, string]>([
+    ["that is missing", () => undefined, "no assertion"],
+    ["for another service", (clock) => token(clock, { claims: { service: "grafana" } }), "another service"],
+    ["for another tunnel", (clock) => token(clock, { claims: { tunnel: "home" } }), "another tunnel"],
+    ["of another relay", (clock) => token(clock, { claims: { iss: "https://auth.example.com/" } }), "another relay"],
+    ["by a key outside of the manifest", (clock) => token(clock, { key: otherEc.privateKey }), "does not verify"],
+    ["with an unknown kid", (clock) => token(clock, { header: { kid: "__proto__" } }), "unknown key"],
+    ["without kid", (clock) => token(clock, { header: { kid: undefined } }), "unknown key"],
+    ["with alg none", (clock) => token(clock, { header: { alg: "none" } }), "another algorithm"],
+    ["with HS256", (clock) => token(clock, { header: { alg: "HS256" } }), "another algorithm"],
+    ["with the other key's algorithm", (clock) => token(clock, { header: { kid: "r1" } }), "another algorithm"],
+    ["of another type", (clock) => token(clock, { header: { typ: "JWT" } }), "another type"],
+    ["with crit", (clock) => token(clock, { header: { crit: ["x"] } }), "another type"],
+    ["with an embedded key", (clock) => token(clock, { header: { jwk: ec.publicKey.export({ format: "jwk" }) } }), "another type"],
+    ["with a header member twice", (clock) => token(clock, { header: '{"alg":"ES256","typ":"sallyport-assertion+jwt","kid":"x","kid":"k1"}' }), "another type"],
+    ["with a claim twice", (clock) => token(clock, { claims: '{"service":"x","service":"wiki"}' }), "lacks a claim"],
+    ["without exp", (clock) => token(clock, { claims: { exp: undefined } }), "lacks a claim"],
+    ["with exp as text", (clock) => token(clock, { claims: { exp: String(seconds(clock) + 60) } }), "lacks a claim"],
+    ["with exp beyond five minutes", (clock) => token(clock, { claims: { exp: seconds(clock) + 301 } }), "lacks a claim"],
+    ["with negative iat", (clock) => token(clock, { claims: { iat: -1 } }), "lacks a claim"],
+    ["without jti", (clock) => token(clock, { claims: { jti: undefined } }), "lacks a claim"],
+    ["with aud as a list", (clock) => token(clock, { claims: { aud: ["https://wiki.example.com/"] } }), "lacks a claim"],
+    ["of an unknown kind", (clock) => token(clock, { claims: { kind: "admin" } }), "lacks a claim"],
+    ["of a person without sub", (clock) => token(clock, { claims: { sub: undefined } }), "lacks a claim"],
+    ["from the future", (clock) => token(clock, { claims: { iat: seconds(clock) + 60, nbf: seconds(clock) + 60, exp: seconds(clock) + 120 } }), "not valid yet"],
+    ["that is no JWS", () => "a.b", "malformed"],
+    ["without signature", (clock) => `${token(clock).split(".").slice(0, 2).join(".")}.`, "malformed"],
+    ["beyond 8 KiB", (clock) => token(clock, { claims: { pad: "x".repeat(8_192) } }), "malformed"],
+  ])("%s is refused", (_name, make, reason) => {
+    const { clock, check } = ready();
+    const made = make(clock);
+    const verdict = check(made);
+    expect(verdict).toMatchObject({ kind: "refused", reason: expect.stringContaining(reason) });
+    if (made !== undefined) expect(JSON.stringify(verdict)).not.toContain(made);
+  });
+
+  test("every changed byte of the signature is noticed", () => {
+    const { clock, check } = ready();
+    const good = token(clock);
+    const at = good.lastIndexOf(".") + 5;
+    const changed = good.slice(0, at) + (good[at] === "A" ? "B" : "A") + good.slice(at + 1);
+    expect(check(changed).kind).toBe("refused");
+  });
+
+  test("is judged by time and service at each use, also when its signature is known", () => {
+    const { clock, check } = ready();
+    const good = token(clock);
+    expect(check(good).kind).toBe("allowed");
+    expect(check(good, "grafana").kind).toBe("refused");
+    clock.advance(300_000 + 29_000);
+    expect(check(good).kind).toBe("allowed");
+    clock.advance(1_000);
+    expect(check(good)).toEqual({ kind: "refused", reason: "assertion expired" });
+  });
+});
+
+describe("the key manifest", () => {
+  test("is needed: without one everything is refused", () => {
+    const { clock, check } = bench();
+    expect(check(token(clock))).toEqual({ kind: "refused", reason: "no valid key manifest" });
+  });
+
+  test("that has expired counts as none", () => {
+    const { clock, check } = ready();
+    clock.advance(MANIFEST_LIFETIME_MS);
+    expect(check(token(clock))).toEqual({ kind: "refused", reason: "no valid key manifest" });
+  });
+
+  test("by another root is refused, and what was known stays", () => {
+    const { clock, check, gate, manifest } = ready();
+    const { privateKey: stranger } = generateTunnelKeyPair();
+    expect(gate.takeManifest(manifest(2, { root: stranger, keys: [jwk(otherEc.publicKey, "k1")] }))).toMatchObject({ kind: "refused", problem: expect.stringContaining("root key") });
+    expect(check(token(clock)).kind).toBe("allowed");
+  });
+
+  test("that withdraws a key ends tokens that were verified with it", () => {
+    const { clock, check, gate, manifest } = ready();
+    const good = token(clock);
+    expect(check(good).kind).toBe("allowed");
+    gate.takeManifest(manifest(2, { keys: [jwk(otherEc.publicKey, "k2")] }));
+    expect(check(good)).toEqual({ kind: "refused", reason: "assertion by an unknown key" });
+  });
+
+  test("of a lower version is refused, the same version is taken again", () => {
+    const { gate, manifest } = ready();
+    gate.takeManifest(manifest(5));
+    expect(gate.takeManifest(manifest(4))).toMatchObject({ kind: "refused", problem: expect.stringContaining("older") });
+    expect(gate.takeManifest(manifest(5)).kind).toBe("accepted");
+  });
+
+  test("a new root is believed once the old one named it, and the old one no more", () => {
+    const { gate, manifest, root } = ready();
+    const { privateKey: next, publicKey: nextRoot } = generateTunnelKeyPair();
+    expect(gate.takeManifest(manifest(2, { root: next })).kind).toBe("refused");
+    gate.takeManifest(manifest(2, { nextRoot }));
+    expect(gate.takeManifest(manifest(3, { root: next })).kind).toBe("accepted");
+    expect(gate.takeManifest(manifest(4, { root })).kind).toBe("refused");
+  });
+});
+
+describe("the record beside the credential", () => {
+  test("keeps the version over a restart, for its owner alone to read", () => {
+    const path = join(folder, "office.credential");
+    const first = bench((credential, clock) => createGate(credential, path, clock));
+    first.gate.takeManifest(first.manifest(7));
+    expect(statSync(`${path}.keys`).mode & 0o777).toBe(0o600);
+    const again = createGate(first.credential, path, first.clock);
+    expect(again.takeManifest(first.manifest(6))).toMatchObject({ kind: "refused", problem: expect.stringContaining("older") });
+    expect(again.takeManifest(first.manifest(7)).kind).toBe("accepted");
+    expect(readFileSync(`${path}.keys`, "utf8")).not.toContain("privateKey");
+  });
+
+  test("of another relay's credential at the same path says nothing", () => {
+    const path = join(folder, "reused.credential");
+    const first = bench((credential, clock) => createGate(credential, path, clock));
+    first.gate.takeManifest(first.manifest(7));
+    const second = bench((credential, clock) => createGate(credential, path, clock));
+    expect(second.gate.takeManifest(second.manifest(1)).kind).toBe("accepted");
+  });
+
+  test("that is damaged stops the start instead of forgetting", () => {
+    const path = join(folder, "damaged.credential");
+    writeFileSync(`${path}.keys`, "{");
+    const { credential, clock } = bench();
+    expect(() => createGate(credential, path, clock)).toThrow();
+  });
+
+  test("that cannot be written is a warning: the keys are good, the memory is not", () => {
+    const { gate, manifest } = bench((credential, clock) => createGate(credential, join(folder, "absent", "c"), clock));
+    expect(gate.takeManifest(manifest(1))).toMatchObject({ kind: "accepted", warning: expect.stringContaining("ENOENT") });
+  });
+});
