@@ -35,7 +35,11 @@ export function compileApplications(document: PolicyDocument): ReadonlyMap<strin
 }
 
 function compileApplication(name: string, policies: readonly CompiledPolicy[]): CompiledApplication {
-  const bucket = (action: PolicyAction): PolicyBucket => new PolicyBucket(action, policies.filter((policy) => policy.action === action));
+  const bucket = (action: PolicyAction): PolicyBucket =>
+    new PolicyBucket(
+      action,
+      policies.filter((policy) => policy.action === action),
+    );
   return {
     name,
     dependsOn: dependsOnAny(factsOf(policies)),
@@ -50,7 +54,10 @@ function compileApplication(name: string, policies: readonly CompiledPolicy[]): 
 // allow and service tell people, programs and strangers apart even where no selector does.
 function factsOf(policies: readonly CompiledPolicy[]): ReadonlySet<FactKind> {
   return new Set(
-    policies.flatMap(({ action, rules }): FactKind[] => [...(action === "allow" || action === "service" ? (["identity"] as const) : []), ...rules.looksAt]),
+    policies.flatMap(({ action, rules }): FactKind[] => [
+      ...(action === "allow" || action === "service" ? (["identity"] as const) : []),
+      ...rules.looksAt,
+    ]),
   );
 }
 
@@ -63,11 +70,18 @@ const ADMITTED = { allow: "allowed", bypass: "bypassed", service: "service-allow
 
 function decisionOf(policy: string, action: PolicyAction, sessionDurationMs: number | undefined): Decision {
   if (action === "deny") return { outcome: "deny", reason: "denied-by-policy", policy, action, sessionDurationMs: undefined };
-  return { outcome: "allow", reason: ADMITTED[action], policy, action, sessionDurationMs: action === "allow" ? sessionDurationMs : undefined };
+  return {
+    outcome: "allow",
+    reason: ADMITTED[action],
+    policy,
+    action,
+    sessionDurationMs: action === "allow" ? sessionDurationMs : undefined,
+  };
 }
 
 function compileRules(lists: RuleLists, context: SelectorContext): RuleNode {
-  const compile = (list: RuleLists["include"]): ReturnType<typeof compileSelector>[] => list.map((selector) => compileSelector(selector, context));
+  const compile = (list: RuleLists["include"]): ReturnType<typeof compileSelector>[] =>
+    list.map((selector) => compileSelector(selector, context));
   return new CompiledRules(compile(lists.include), compile(lists.require ?? []), compile(lists.exclude ?? []));
 }
 

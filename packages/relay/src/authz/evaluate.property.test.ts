@@ -5,7 +5,14 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Identity } from "../authn/identity.ts";
-import { selectorEntry, type GroupConfig, type PolicyConfig, type RuleLists, type Selector, type SelectorEntry } from "../config/policy-types.ts";
+import {
+  selectorEntry,
+  type GroupConfig,
+  type PolicyConfig,
+  type RuleLists,
+  type Selector,
+  type SelectorEntry,
+} from "../config/policy-types.ts";
 import { DecisionCache } from "./decision-cache.ts";
 import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
@@ -52,7 +59,9 @@ function referenceSelector({ kind, value }: SelectorEntry, world: World, groups:
     case "authMethod":
       return aboutPerson((who) => who.authMethods?.includes(value));
     case "ip":
-      return known(world.address === undefined ? undefined : value === "10.0.0.0/8" ? world.address.startsWith("10.") : world.address === value);
+      return known(
+        world.address === undefined ? undefined : value === "10.0.0.0/8" ? world.address.startsWith("10.") : world.address === value,
+      );
     case "country":
       return known(world.address === undefined || world.country === undefined ? undefined : [value].flat().includes(world.country));
     case "serviceToken":
@@ -78,12 +87,15 @@ function combine(left: Possible, right: Possible, how: (left: Value, right: Valu
   return new Set([...left].flatMap((one) => [...right].map((other) => how(one, other))));
 }
 
-const or = (left: Value, right: Value): Value => (left === "true" || right === "true" ? "true" : left === "unknown" || right === "unknown" ? "unknown" : "false");
-const and = (left: Value, right: Value): Value => (left === "false" || right === "false" ? "false" : left === "unknown" || right === "unknown" ? "unknown" : "true");
+const or = (left: Value, right: Value): Value =>
+  left === "true" || right === "true" ? "true" : left === "unknown" || right === "unknown" ? "unknown" : "false";
+const and = (left: Value, right: Value): Value =>
+  left === "false" || right === "false" ? "false" : left === "unknown" || right === "unknown" ? "unknown" : "true";
 const not = (value: Value): Value => (value === "true" ? "false" : value === "false" ? "true" : "unknown");
 
 function referenceRules(rules: RuleLists, world: World, groups: readonly GroupConfig[]): Possible {
-  const values = (list: readonly Selector[] | undefined): readonly Possible[] => (list ?? []).map((selector) => referenceSelector(selectorEntry(selector), world, groups));
+  const values = (list: readonly Selector[] | undefined): readonly Possible[] =>
+    (list ?? []).map((selector) => referenceSelector(selectorEntry(selector), world, groups));
   const included = values(rules.include).reduce((left, right) => combine(left, right, or), known(false));
   const required = values(rules.require).reduce((left, right) => combine(left, right, and), known(true));
   const excluded = values(rules.exclude).reduce((left, right) => combine(left, right, or), known(false));
@@ -91,7 +103,8 @@ function referenceRules(rules: RuleLists, world: World, groups: readonly GroupCo
 }
 
 function referenceOutcome(policies: readonly PolicyConfig[], groups: readonly GroupConfig[], world: World): string {
-  const all = (action: PolicyConfig["action"]): readonly Possible[] => policies.filter((policy) => policy.action === action).map((policy) => referenceRules(policy, world, groups));
+  const all = (action: PolicyConfig["action"]): readonly Possible[] =>
+    policies.filter((policy) => policy.action === action).map((policy) => referenceRules(policy, world, groups));
   const onlyTrue = (possible: Possible): boolean => [...possible].every((value) => value === "true");
   // Unknown always satisfies the conditions of deny; decided without the pending ones: whatever they turn out to be.
   if (all("deny").some((possible) => [...possible].every((value) => value !== "false"))) return "deny by deny";
@@ -131,10 +144,21 @@ function rules(selector: fc.Arbitrary<Selector>): fc.Arbitrary<RuleLists> {
 
 // Groups g0 to g2, each may refer to those before it.
 const groupsArbitrary: fc.Arbitrary<readonly GroupConfig[]> = fc
-  .tuple(...[0, 1, 2].map((index) => rules(index === 0 ? leaf : fc.oneof({ weight: 4, arbitrary: leaf }, { weight: 1, arbitrary: fc.nat(index - 1).map((other) => ({ group: `g${other}` })) }))))
+  .tuple(
+    ...[0, 1, 2].map((index) =>
+      rules(
+        index === 0
+          ? leaf
+          : fc.oneof({ weight: 4, arbitrary: leaf }, { weight: 1, arbitrary: fc.nat(index - 1).map((other) => ({ group: `g${other}` })) }),
+      ),
+    ),
+  )
   .map((all) => all.map((one, index) => ({ name: `g${index}`, ...one })));
 
-const selector = fc.oneof({ weight: 4, arbitrary: leaf }, { weight: 1, arbitrary: fc.nat(2).map((index): Selector => ({ group: `g${index}` })) });
+const selector = fc.oneof(
+  { weight: 4, arbitrary: leaf },
+  { weight: 1, arbitrary: fc.nat(2).map((index): Selector => ({ group: `g${index}` })) },
+);
 
 const policiesArbitrary: fc.Arbitrary<readonly PolicyConfig[]> = fc
   .array(
@@ -239,7 +263,8 @@ it("a remembered decision is the decision of the same request evaluated anew", (
       const app = application(policies, groups);
       const cache = new DecisionCache();
       // A country belongs to its address; the answer of an evaluator may change at any time.
-      const country = (world: World): string | undefined => (world.address === undefined ? undefined : world.address.startsWith("10.") ? "DE" : "US");
+      const country = (world: World): string | undefined =>
+        world.address === undefined ? undefined : world.address.startsWith("10.") ? "DE" : "US";
       for (const request of requests) {
         const visit = factsOf({ ...request, identity, country: country(request) });
         expect(cache.decide(app, visit)).toEqual(evaluate(app, visit));

@@ -17,11 +17,25 @@ const nobody = policy("nobody", "deny", {});
 describe("a decision", () => {
   const cases: readonly (readonly [string, readonly PolicyConfig[], typeof ann, string, ReasonCode, string | undefined])[] = [
     ["is deny without policies", [], ann, "deny", "no-policies", undefined],
-    ["is deny when nothing matches", [policy("p", "allow", { include: [{ email: "bob@example.com" }] })], ann, "deny", "no-policy-matched", undefined],
+    [
+      "is deny when nothing matches",
+      [policy("p", "allow", { include: [{ email: "bob@example.com" }] })],
+      ann,
+      "deny",
+      "no-policy-matched",
+      undefined,
+    ],
     ["is allow by an allow policy", [people], ann, "allow", "allowed", "people"],
     ["is login for strangers whom an allow policy could let in", [people], stranger, "login", "login-required", undefined],
     ["is login for strangers even when everyone is included", [policy("p", "allow", {})], stranger, "login", "login-required", undefined],
-    ["is deny for strangers whom no sign-in could help", [policy("p", "allow", { require: [{ method: "POST" }] })], stranger, "deny", "login-cannot-help", undefined],
+    [
+      "is deny for strangers whom no sign-in could help",
+      [policy("p", "allow", { require: [{ method: "POST" }] })],
+      stranger,
+      "deny",
+      "login-cannot-help",
+      undefined,
+    ],
     ["is deny for strangers where only programs are let in", [programs], stranger, "deny", "login-cannot-help", undefined],
     ["is allow for everybody by bypass", [open, people, programs], stranger, "allow", "bypassed", "open"],
     ["is by bypass before allow", [people, open], ann, "allow", "bypassed", "open"],
@@ -29,7 +43,14 @@ describe("a decision", () => {
     ["is by deny before everything", [open, people, programs, nobody], ann, "deny", "denied-by-policy", "nobody"],
     ["is by deny before login", [people, nobody], stranger, "deny", "denied-by-policy", "nobody"],
     ["is allow for a program by a service policy", [programs], bot, "allow", "service-allowed", "programs"],
-    ["is deny for a program that no service policy names", [programs], facts({ identity: service("other") }), "deny", "service-not-allowed", undefined],
+    [
+      "is deny for a program that no service policy names",
+      [programs],
+      facts({ identity: service("other") }),
+      "deny",
+      "service-not-allowed",
+      undefined,
+    ],
     ["is deny for a program where only people are let in", [policy("p", "allow", {})], bot, "deny", "service-not-allowed", undefined],
     ["is deny for a person where only programs are let in", [policy("p", "service", {})], ann, "deny", "no-policy-matched", undefined],
   ];
@@ -43,9 +64,15 @@ describe("a decision", () => {
   });
 
   it("is by the policy with the shortest session among those that match, then by name", () => {
-    const policies = [policy("b", "allow", {}, 7_200_000), policy("z", "allow", { include: [{ identityGroup: "eng" }] }, 3_600_000), policy("a", "allow", {})];
+    const policies = [
+      policy("b", "allow", {}, 7_200_000),
+      policy("z", "allow", { include: [{ identityGroup: "eng" }] }, 3_600_000),
+      policy("a", "allow", {}),
+    ];
     expect(evaluate(application(policies), ann).policy).toBe("z");
-    expect(evaluate(application([policy("b", "allow", {}), policy("a", "allow", { include: [{ email: "ann@example.com" }] })]), ann).policy).toBe("a");
+    expect(
+      evaluate(application([policy("b", "allow", {}), policy("a", "allow", { include: [{ email: "ann@example.com" }] })]), ann).policy,
+    ).toBe("a");
   });
 
   it("without a policy is the same object each time, so that refusals allocate nothing", () => {
@@ -64,7 +91,14 @@ describe("a decision", () => {
       },
     });
     const decision = evaluate(application([policy("p", "allow", { require: [{ country: "DE" }] })]), visitor);
-    expect(decision).toEqual({ outcome: "deny", reason: "evaluator-error", policy: undefined, action: undefined, sessionDurationMs: undefined, cause: failure });
+    expect(decision).toEqual({
+      outcome: "deny",
+      reason: "evaluator-error",
+      policy: undefined,
+      action: undefined,
+      sessionDurationMs: undefined,
+      cause: failure,
+    });
   });
 
   it("gives every reason code there is", () => {
@@ -107,7 +141,9 @@ describe("a fact that is not known", () => {
 
 describe("a visitor who is not signed in", () => {
   it("is asked to sign in when a deny policy depends on who it is", () => {
-    expect(evaluate(application([people, policy("d", "deny", { include: [{ email: "eve@example.com" }] })]), stranger).outcome).toBe("login");
+    expect(evaluate(application([people, policy("d", "deny", { include: [{ email: "eve@example.com" }] })]), stranger).outcome).toBe(
+      "login",
+    );
   });
 
   it("is denied when the conditions about the request alone suffice", () => {

@@ -11,7 +11,13 @@ const NO_POLICIES = refusal("no-policies");
 const NO_POLICY_MATCHED = refusal("no-policy-matched");
 const SERVICE_NOT_ALLOWED = refusal("service-not-allowed");
 const LOGIN_CANNOT_HELP = refusal("login-cannot-help");
-const LOGIN_REQUIRED: LoginDecision = { outcome: "login", reason: "login-required", policy: undefined, action: undefined, sessionDurationMs: undefined };
+const LOGIN_REQUIRED: LoginDecision = {
+  outcome: "login",
+  reason: "login-required",
+  policy: undefined,
+  action: undefined,
+  sessionDurationMs: undefined,
+};
 
 /** Decides (R-N3): deny > bypass > service > allow, whatever their order; without a reason to let in, deny. */
 export function evaluate(application: CompiledApplication, facts: RequestFacts): Decision {

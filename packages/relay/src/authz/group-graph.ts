@@ -23,7 +23,8 @@ export function groupProblems(groups: readonly GroupConfig[]): ReadonlyMap<strin
   const problems = new Map<string, GroupProblem>();
   for (const name of references.keys()) {
     const depth = depths.get(name);
-    if (depth === undefined) problems.set(name, reaches(name, name, references) ? "contains itself" : "leads to a group that contains itself");
+    if (depth === undefined)
+      problems.set(name, reaches(name, name, references) ? "contains itself" : "leads to a group that contains itself");
     else if (depth > MAX_GROUP_DEPTH) problems.set(name, "nests too deep");
   }
   return problems;

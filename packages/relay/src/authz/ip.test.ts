@@ -56,31 +56,54 @@ describe("a block", () => {
     expect([cidr(text).first.text, cidr(text).last.text]).toEqual([first, last]);
   });
 
-  it.each(["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/", "10.0.0.0/-1", "::ffff:0:0/95", "2001:db8::1/32", "::/129", "x/8", "10.0.0.0/8/8"])("%s is refused", (text) => {
+  it.each([
+    "10.0.0.1/8",
+    "10.0.0.0/33",
+    "10.0.0.0/08",
+    "10.0.0.0/",
+    "10.0.0.0/-1",
+    "::ffff:0:0/95",
+    "2001:db8::1/32",
+    "::/129",
+    "x/8",
+    "10.0.0.0/8/8",
+  ])("%s is refused", (text) => {
     expect(readCidr(text).kind).toBe("problem");
   });
 
   it("with bits beyond its prefix says what to write", () => {
-    expect(readCidr("10.1.0.0/8")).toEqual({ kind: "problem", problem: "10.1.0.0/8 has bits set beyond its prefix: write 10.0.0.0/8 or the address alone" });
+    expect(readCidr("10.1.0.0/8")).toEqual({
+      kind: "problem",
+      problem: "10.1.0.0/8 has bits set beyond its prefix: write 10.0.0.0/8 or the address alone",
+    });
   });
 });
 
 /** Bits of an address as text of 32 or 128 digits: the naive way. */
 function bits(text: string): string {
-  if (!text.includes(":")) return text.split(".").map((part) => Number(part).toString(2).padStart(8, "0")).join("");
-  return text.split(":").map((part) => Number.parseInt(part, 16).toString(2).padStart(16, "0")).join("");
+  if (!text.includes(":"))
+    return text
+      .split(".")
+      .map((part) => Number(part).toString(2).padStart(8, "0"))
+      .join("");
+  return text
+    .split(":")
+    .map((part) => Number.parseInt(part, 16).toString(2).padStart(16, "0"))
+    .join("");
 }
 
 function textOf(bitText: string): string {
   const size = bitText.length === 32 ? 8 : 16;
-  const parts = Array.from({ length: bitText.length / size }, (_, index) => Number.parseInt(bitText.slice(index * size, (index + 1) * size), 2));
+  const parts = Array.from({ length: bitText.length / size }, (_, index) =>
+    Number.parseInt(bitText.slice(index * size, (index + 1) * size), 2),
+  );
   return size === 8 ? parts.join(".") : parts.map((part) => part.toString(16)).join(":");
 }
 
 // A narrow space, so that blocks nest and addresses fall on their edges.
-const addressBits = fc.tuple(fc.constantFrom(32, 128), fc.array(fc.constantFrom("0", "1"), { minLength: 6, maxLength: 6 }), fc.constantFrom("0", "1")).map(
-  ([length, head, fill]) => `001000000000000${fill}`.slice(0, 16) + head.join("") + fill.repeat(length - 22),
-);
+const addressBits = fc
+  .tuple(fc.constantFrom(32, 128), fc.array(fc.constantFrom("0", "1"), { minLength: 6, maxLength: 6 }), fc.constantFrom("0", "1"))
+  .map(([length, head, fill]) => `001000000000000${fill}`.slice(0, 16) + head.join("") + fill.repeat(length - 22));
 const blocks = fc.array(fc.tuple(addressBits, fc.integer({ min: 14, max: 24 })), { maxLength: 12 });
 
 describe("a set of blocks", () => {

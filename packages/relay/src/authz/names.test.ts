@@ -6,9 +6,12 @@ describe("a name", () => {
     expect(normaliseName("Cafe\u0301")).toBe("Caf\u00e9");
   });
 
-  it.each(["", "a\u200bb", "a\u202eb", "a\u0000", "a\nb", "\ufeffa", "a\u3164", "a\u00adb", "a\ud800", "x".repeat(321)])("%j is refused", (text) => {
-    expect(normaliseName(text)).toBeUndefined();
-  });
+  it.each(["", "a\u200bb", "a\u202eb", "a\u0000", "a\nb", "\ufeffa", "a\u3164", "a\u00adb", "a\ud800", "x".repeat(321)])(
+    "%j is refused",
+    (text) => {
+      expect(normaliseName(text)).toBeUndefined();
+    },
+  );
 });
 
 describe("a mail address", () => {
@@ -20,7 +23,17 @@ describe("a mail address", () => {
     expect(normaliseEmail(text)).toBe(normal);
   });
 
-  it.each(["ann", "@example.com", "ann@", "ann@@example.com", "a b@example.com", "ann@exa mple.com", "ann@.com", "ann@example.com.", "ann\u200b@example.com"])("%j is refused", (text) => {
+  it.each([
+    "ann",
+    "@example.com",
+    "ann@",
+    "ann@@example.com",
+    "a b@example.com",
+    "ann@exa mple.com",
+    "ann@.com",
+    "ann@example.com.",
+    "ann\u200b@example.com",
+  ])("%j is refused", (text) => {
     expect(normaliseEmail(text)).toBeUndefined();
   });
 });

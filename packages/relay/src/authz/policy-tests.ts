@@ -51,7 +51,11 @@ function runTest(test: PolicyTestConfig, index: number, options: PolicyTestOptio
   if (request === undefined) throw new TypeError("a policy test without a request");
   const route = options.routeFor(request.url, request.method);
   const explanation = route.kind === "application" ? explain(route.application, visitorFacts(test.as, request.method, options)) : undefined;
-  const actual: Outcome = explanation?.decision ?? { outcome: "deny", reason: route.kind === "refused" ? route.code : "", policy: undefined };
+  const actual: Outcome = explanation?.decision ?? {
+    outcome: "deny",
+    reason: route.kind === "refused" ? route.code : "",
+    policy: undefined,
+  };
   if (fits(test, actual)) return undefined;
   return { index, request: test.request, message: `expected ${describeExpected(test)}, got ${describeOutcome(actual)}`, explanation };
 }

@@ -1,7 +1,16 @@
 // What policies can come out as at all, from the configuration alone: the arithmetic behind warnings such as "can never
 // match" and "denies everyone". Not an evaluator: it knows no request, and whatever depends on one is "maybe".
 
-import { asList, selectorEntry, type GroupConfig, type PolicyAction, type PolicyConfig, type RuleLists, type Selector, type SelectorKind } from "../config/policy-types.ts";
+import {
+  asList,
+  selectorEntry,
+  type GroupConfig,
+  type PolicyAction,
+  type PolicyConfig,
+  type RuleLists,
+  type Selector,
+  type SelectorKind,
+} from "../config/policy-types.ts";
 import { both, either, FALSE, negate, TRUE, type Truth } from "./truth.ts";
 
 /** Who is asked about: people for allow, programs for service, anybody for deny and bypass. */
@@ -18,7 +27,14 @@ const ALWAYS: Possible = { least: TRUE, most: TRUE };
 const MAYBE: Possible = { least: FALSE, most: TRUE };
 
 /** Selectors that say something about a person who signed in. */
-export const PERSON_SELECTORS: ReadonlySet<SelectorKind> = new Set(["email", "emailDomain", "identityGroup", "claim", "identityProvider", "authMethod"]);
+export const PERSON_SELECTORS: ReadonlySet<SelectorKind> = new Set([
+  "email",
+  "emailDomain",
+  "identityGroup",
+  "claim",
+  "identityProvider",
+  "authMethod",
+]);
 /** Selectors that say something about a program's token. */
 export const TOKEN_SELECTORS: ReadonlySet<SelectorKind> = new Set(["serviceToken", "anyServiceToken"]);
 /** Facts of which a request has exactly one: two different ones cannot both be required. */

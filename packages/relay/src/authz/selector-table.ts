@@ -1,27 +1,30 @@
 // From a selector of the configuration to its node: one line per selector. To add one: its value in
 // config/policy-types.ts, its schema in config/policy-schema.ts, a line here, a section in docs/policies.md.
 
-import { asList, selectorEntry, type CertificateFields, type Selector, type SelectorEntry, type SelectorKind, type SelectorValues } from "../config/policy-types.ts";
-import type { ClientCertificate } from "./facts.ts";
-import { IpSet, readCidr, type Cidr } from "./ip.ts";
-import { domainOf } from "./names.ts";
-import type { RuleNode, SelectorNode } from "./policy.ts";
 import {
-  CertificateNode,
+  asList,
+  selectorEntry,
+  type CertificateFields,
+  type Selector,
+  type SelectorEntry,
+  type SelectorKind,
+  type SelectorValues,
+} from "../config/policy-types.ts";
+import type { ClientCertificate } from "./facts.ts";
+import {
+  AnyServiceTokenNode,
   ClaimNode,
-  CountryNode,
-  EveryoneNode,
   ExternalNode,
-  GroupNode,
-  IpNode,
   ListNode,
-  MethodNode,
   ServiceTokenNode,
   SingleNode,
-  TimeNode,
   type ListFact,
   type SingleFact,
-} from "./selectors.ts";
+} from "./identity-selectors.ts";
+import { domainOf } from "./names.ts";
+import type { RuleNode, SelectorNode } from "./policy.ts";
+import { CertificateNode, CountryNode, IpNode, MethodNode, TimeNode } from "./request-selectors.ts";
+import { EveryoneNode, GroupNode } from "./selector-node.ts";
 import { parseTimeOfDay, TimeWindow, WEEKDAYS, type ZoneClock } from "./time-window.ts";
 
 /** What selectors share while one configuration is compiled. */
@@ -41,9 +44,19 @@ const emailDomain: SingleFact = {
   label: "email domain",
   read: (person) => (person.email === undefined ? undefined : domainOf(person.email)),
 };
-const identityProvider: SingleFact = { kind: "identityProvider", indexed: "identityProvider", label: "identity provider", read: (person) => person.provider };
+const identityProvider: SingleFact = {
+  kind: "identityProvider",
+  indexed: "identityProvider",
+  label: "identity provider",
+  read: (person) => person.provider,
+};
 const identityGroup: ListFact = { kind: "identityGroup", indexed: "identityGroup", label: "groups", read: (person) => person.groups };
-const authMethod: ListFact = { kind: "authMethod", indexed: undefined, label: "authentication methods", read: (person) => person.authMethods };
+const authMethod: ListFact = {
+  kind: "authMethod",
+  indexed: undefined,
+  label: "authentication methods",
+  read: (person) => person.authMethods,
+};
 
 const COMPILERS: { readonly [K in SelectorKind]: Compiler<K> } = {
   everyone: (_value, text) => new EveryoneNode(text),
@@ -53,10 +66,10 @@ const COMPILERS: { readonly [K in SelectorKind]: Compiler<K> } = {
   claim: (value, text) => new ClaimNode(value, text),
   identityProvider: (value, text) => new SingleNode(identityProvider, new Set([value]), text),
   authMethod: (value, text) => new ListNode(authMethod, new Set([value]), text),
-  ip: (value, text) => new IpNode(new IpSet(asList(value).map(cidrOf)), text),
+  ip: (value, text) => new IpNode(new Set(asList(value)), text),
   country: (value, text) => new CountryNode(new Set(asList(value)), text),
   serviceToken: (value, text) => new ServiceTokenNode(new Set([value]), text),
-  anyServiceToken: (_value, text) => new ServiceTokenNode(undefined, text),
+  anyServiceToken: (_value, text) => new AnyServiceTokenNode(text),
   clientCertificate: (value, text) => new CertificateNode(certificateTest(value), text),
   method: (value, text) => new MethodNode(new Set(asList(value)), text),
   timeWindow: (value, text, context) => new TimeNode(timeWindow(value, context), text),
@@ -81,12 +94,6 @@ function inline(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   return `{ ${entries.map(([key, entry]) => `${key}: ${inline(entry)}`).join(", ")} }`;
-}
-
-function cidrOf(text: string): Cidr {
-  const reading = readCidr(text);
-  if (reading.kind === "problem") throw new TypeError(reading.problem);
-  return reading.cidr;
 }
 
 function certificateTest(value: "any" | CertificateFields): (certificate: ClientCertificate) => boolean {

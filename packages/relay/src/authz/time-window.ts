@@ -95,9 +95,7 @@ export class TimeWindow {
 
   contains(nowMs: number): boolean {
     const minute = this.#clock.minuteOfWeek(nowMs);
-    return this.#spans.some(
-      ({ start, end }) => (minute >= start && minute < end) || minute + MINUTES_PER_WEEK < end,
-    );
+    return this.#spans.some(({ start, end }) => (minute >= start && minute < end) || minute + MINUTES_PER_WEEK < end);
   }
 
   describe(nowMs: number): string {

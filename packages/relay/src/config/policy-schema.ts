@@ -44,7 +44,8 @@ const method = textValue((text) => (METHODS.includes(text) && !WITHOUT_RULES.has
   remedy: "write a method in upper case, such as POST; HEAD counts as GET, CONNECT and TRACE are never let in",
 });
 
-const oneOrList = (item: z.ZodType<string, string>): z.ZodType<OneOrList<string>> => z.union([item, z.array(item).min(1).max(MAX_LIST_ENTRIES)]);
+const oneOrList = (item: z.ZodType<string, string>): z.ZodType<OneOrList<string>> =>
+  z.union([item, z.array(item).min(1).max(MAX_LIST_ENTRIES)]);
 
 const timeOfDay = (from: number, to: number): z.ZodType<string, string> =>
   textValue(
@@ -58,10 +59,24 @@ const timeOfDay = (from: number, to: number): z.ZodType<string, string> =>
 
 const timeWindow: z.ZodType<TimeWindowSelector> = z
   .strictObject({
-    days: z.array(z.enum(WEEKDAYS)).min(1).max(7).optional().meta({ description: "Days on which the window starts. Default: every day.", examples: [["mon", "fri"]] }),
-    from: timeOfDay(0, 1439).optional().meta({ description: "First minute, HH:MM on the clock of the zone. Default 00:00.", examples: ["08:00"] }),
-    to: timeOfDay(1, 1440).optional().meta({ description: "First minute after the window, HH:MM. Earlier than `from`: on the next day. Default 24:00.", examples: ["18:00"] }),
-    timezone: textValue((text) => (isTimeZone(text) ? text : undefined), "expected a time zone", { remedy: "write a name of the IANA database, such as Europe/Berlin" }).meta({
+    days: z
+      .array(z.enum(WEEKDAYS))
+      .min(1)
+      .max(7)
+      .optional()
+      .meta({ description: "Days on which the window starts. Default: every day.", examples: [["mon", "fri"]] }),
+    from: timeOfDay(0, 1439)
+      .optional()
+      .meta({ description: "First minute, HH:MM on the clock of the zone. Default 00:00.", examples: ["08:00"] }),
+    to: timeOfDay(1, 1440)
+      .optional()
+      .meta({
+        description: "First minute after the window, HH:MM. Earlier than `from`: on the next day. Default 24:00.",
+        examples: ["18:00"],
+      }),
+    timezone: textValue((text) => (isTimeZone(text) ? text : undefined), "expected a time zone", {
+      remedy: "write a name of the IANA database, such as Europe/Berlin",
+    }).meta({
       description: "IANA zone; its summer time is followed.",
       examples: ["Europe/Berlin"],
     }),
@@ -74,8 +89,13 @@ const timeWindow: z.ZodType<TimeWindowSelector> = z
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const claim: z.ZodType<ClaimSelector> = z
   .strictObject({
-    name: comparedName.meta({ description: "Name of the claim at the top level of what the provider sent; exact.", examples: ["department"] }),
-    equals: scalar.optional().meta({ description: "The claim is this text, number or truth value; exact, same type.", examples: ["sales"] }),
+    name: comparedName.meta({
+      description: "Name of the claim at the top level of what the provider sent; exact.",
+      examples: ["department"],
+    }),
+    equals: scalar
+      .optional()
+      .meta({ description: "The claim is this text, number or truth value; exact, same type.", examples: ["sales"] }),
     contains: scalar.optional().meta({ description: "The claim is a list that holds this value.", examples: ["admin"] }),
   })
   .refine((value) => (value.equals === undefined) !== (value.contains === undefined), {
@@ -86,7 +106,9 @@ const claim: z.ZodType<ClaimSelector> = z
 const certificateFields: z.ZodType<CertificateFields> = z
   .strictObject({
     commonName: comparedName.optional().meta({ description: "Subject common name, exact.", examples: ["ci"] }),
-    subjectAlternativeName: alternativeName.optional().meta({ description: "Type and value, exact; types: dns, email, uri, ip.", examples: ["dns:ci.example.com"] }),
+    subjectAlternativeName: alternativeName
+      .optional()
+      .meta({ description: "Type and value, exact; types: dns, email, uri, ip.", examples: ["dns:ci.example.com"] }),
     fingerprint: fingerprint.optional().meta({ description: "SHA-256 of the whole certificate in hex." }),
   })
   .refine((fields) => Object.keys(fields).length === 1, {
@@ -104,21 +126,53 @@ const externalEvaluation = z.strictObject({
 });
 
 const selectorShape: { readonly [K in SelectorKind]: z.ZodType<SelectorValues[K] | undefined> } = {
-  everyone: z.literal(true).optional().meta({ description: "Every visitor; in an allow policy, everybody who signed in.", examples: [true] }),
-  email: email.optional().meta({ description: "Verified mail address of the person; the domain's case does not matter.", examples: ["ann@example.com"] }),
-  emailDomain: emailDomain.optional().meta({ description: "Domain of the verified mail address; subdomains do not match.", examples: ["example.com"] }),
+  everyone: z
+    .literal(true)
+    .optional()
+    .meta({ description: "Every visitor; in an allow policy, everybody who signed in.", examples: [true] }),
+  email: email
+    .optional()
+    .meta({ description: "Verified mail address of the person; the domain's case does not matter.", examples: ["ann@example.com"] }),
+  emailDomain: emailDomain
+    .optional()
+    .meta({ description: "Domain of the verified mail address; subdomains do not match.", examples: ["example.com"] }),
   identityGroup: comparedName.optional().meta({ description: "Group name as the identity provider sends it; exact.", examples: ["eng"] }),
-  claim: claim.optional().meta({ description: "Any claim of the identity provider: equals, or contains for lists.", examples: [{ name: "department", equals: "sales" }] }),
-  identityProvider: reference.optional().meta({ description: "Name of the identity provider that signed the person in.", examples: ["corp"] }),
+  claim: claim
+    .optional()
+    .meta({
+      description: "Any claim of the identity provider: equals, or contains for lists.",
+      examples: [{ name: "department", equals: "sales" }],
+    }),
+  identityProvider: reference
+    .optional()
+    .meta({ description: "Name of the identity provider that signed the person in.", examples: ["corp"] }),
   authMethod: comparedName.optional().meta({ description: "A value of amr (RFC 8176).", examples: ["mfa"] }),
-  ip: oneOrList(cidr).optional().meta({ description: "Address or CIDR block of the visitor, IPv4 or IPv6; one or a list.", examples: ["10.0.0.0/8"] }),
-  country: oneOrList(country).optional().meta({ description: "ISO 3166-1 code of the visitor's country, one or a list; needs `geoip`.", examples: ["DE"] }),
-  serviceToken: comparedName.optional().meta({ description: "Name of a service token; for policies with action service.", examples: ["deploy-bot"] }),
-  anyServiceToken: z.literal(true).optional().meta({ description: "Any valid service token; for policies with action service.", examples: [true] }),
-  clientCertificate: z.union([z.literal("any"), certificateFields]).optional().meta({ description: "A verified client certificate: any, or one field of it.", examples: ["any"] }),
-  method: oneOrList(method).optional().meta({ description: "HTTP method in upper case, one or a list; GET includes HEAD.", examples: [["GET", "OPTIONS"]] }),
-  timeWindow: timeWindow.optional().meta({ description: "Days and hours on the clock of a zone.", examples: [{ from: "08:00", to: "18:00", timezone: "Europe/Berlin" }] }),
-  externalEvaluation: externalEvaluation.optional().meta({ description: "A program of yours that answers yes or no; no answer is unknown." }),
+  ip: oneOrList(cidr)
+    .optional()
+    .meta({ description: "Address or CIDR block of the visitor, IPv4 or IPv6; one or a list.", examples: ["10.0.0.0/8"] }),
+  country: oneOrList(country)
+    .optional()
+    .meta({ description: "ISO 3166-1 code of the visitor's country, one or a list; needs `geoip`.", examples: ["DE"] }),
+  serviceToken: comparedName
+    .optional()
+    .meta({ description: "Name of a service token; for policies with action service.", examples: ["deploy-bot"] }),
+  anyServiceToken: z
+    .literal(true)
+    .optional()
+    .meta({ description: "Any valid service token; for policies with action service.", examples: [true] }),
+  clientCertificate: z
+    .union([z.literal("any"), certificateFields])
+    .optional()
+    .meta({ description: "A verified client certificate: any, or one field of it.", examples: ["any"] }),
+  method: oneOrList(method)
+    .optional()
+    .meta({ description: "HTTP method in upper case, one or a list; GET includes HEAD.", examples: [["GET", "OPTIONS"]] }),
+  timeWindow: timeWindow
+    .optional()
+    .meta({ description: "Days and hours on the clock of a zone.", examples: [{ from: "08:00", to: "18:00", timezone: "Europe/Berlin" }] }),
+  externalEvaluation: externalEvaluation
+    .optional()
+    .meta({ description: "A program of yours that answers yes or no; no answer is unknown." }),
   group: reference.optional().meta({ description: "Name of a group of this file.", examples: ["engineering"] }),
 };
 
@@ -132,13 +186,24 @@ export const selectorSchema: z.ZodType<Selector> = z
     when: (payload) => payload.issues.length === 0,
     params: { remedy: "write one element per condition: [ { emailDomain: example.com }, { country: DE } ]" },
   })
-  .meta({ id: "Selector", minProperties: 1, maxProperties: 1, description: "One condition: a mapping with exactly one key.", examples: [{ emailDomain: "example.com" }] });
+  .meta({
+    id: "Selector",
+    minProperties: 1,
+    maxProperties: 1,
+    description: "One condition: a mapping with exactly one key.",
+    examples: [{ emailDomain: "example.com" }],
+  });
 
 const selectors = z.array(selectorSchema).max(MAX_LIST_ENTRIES);
 const rules = {
   include: selectors.min(1).meta({ description: "At least one of these must match (or).", examples: [[{ group: "engineering" }]] }),
-  require: selectors.min(1).optional().meta({ description: "All of these must match (and). Default: nothing more.", examples: [[{ authMethod: "mfa" }]] }),
-  exclude: selectors.optional().meta({ description: "None of these may match (not). Default: nobody is excluded.", examples: [[{ email: "intern@example.com" }]] }),
+  require: selectors
+    .min(1)
+    .optional()
+    .meta({ description: "All of these must match (and). Default: nothing more.", examples: [[{ authMethod: "mfa" }]] }),
+  exclude: selectors
+    .optional()
+    .meta({ description: "None of these may match (not). Default: nobody is excluded.", examples: [[{ email: "intern@example.com" }]] }),
 };
 
 const group: z.ZodType<GroupConfig> = z.strictObject({
@@ -148,13 +213,23 @@ const group: z.ZodType<GroupConfig> = z.strictObject({
 
 const policy: z.ZodType<PolicyConfig> = z
   .strictObject({
-    name: name.meta({ description: "Name by which applications refer to it; appears in logs and in the audit record.", examples: ["engineers"] }),
-    action: z.enum(POLICY_ACTIONS).meta({ description: "allow: people, after sign-in. deny: nobody, over all others. bypass: public, no sign-in. service: programs with a service token." }),
-    ...rules,
-    sessionDuration: duration(MIN_SESSION_MS, MAX_SESSION_MS).optional().meta({
-      description: "With action allow: how long a session that this policy lets in may last. Default: the relay's session length.",
-      examples: ["8h"],
+    name: name.meta({
+      description: "Name by which applications refer to it; appears in logs and in the audit record.",
+      examples: ["engineers"],
     }),
+    action: z
+      .enum(POLICY_ACTIONS)
+      .meta({
+        description:
+          "allow: people, after sign-in. deny: nobody, over all others. bypass: public, no sign-in. service: programs with a service token.",
+      }),
+    ...rules,
+    sessionDuration: duration(MIN_SESSION_MS, MAX_SESSION_MS)
+      .optional()
+      .meta({
+        description: "With action allow: how long a session that this policy lets in may last. Default: the relay's session length.",
+        examples: ["8h"],
+      }),
   })
   .transform(({ sessionDuration, ...rest }) => (sessionDuration === undefined ? rest : { ...rest, sessionDurationMs: sessionDuration }));
 
@@ -162,7 +237,10 @@ export const groupsSchema: z.ZodType<readonly GroupConfig[]> = z
   .array(group)
   .max(MAX_DEFINITIONS)
   .prefault([])
-  .meta({ description: "Named combinations of selectors, for use in policies and other groups.", examples: [[{ name: "engineering", include: [{ identityGroup: "eng" }] }]] });
+  .meta({
+    description: "Named combinations of selectors, for use in policies and other groups.",
+    examples: [[{ name: "engineering", include: [{ identityGroup: "eng" }] }]],
+  });
 
 export const policiesSchema: z.ZodType<readonly PolicyConfig[]> = z
   .array(policy)

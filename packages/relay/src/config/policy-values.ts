@@ -10,13 +10,21 @@ export const comparedName: z.ZodType<string, string> = textValue(normaliseName, 
   remedy: "write 1 to 320 visible characters",
 });
 
-export const email: z.ZodType<string, string> = textValue(normaliseEmail, "expected a mail address", { remedy: "write an address such as ann@example.com" });
-
-export const emailDomain: z.ZodType<string, string> = textValue(normaliseDomain, "expected a mail domain", { remedy: "write the domain alone, without @ or *, such as example.com" });
-
-export const country: z.ZodType<string, string> = textValue((text) => (/^[A-Z]{2}$/.test(text) ? text : undefined), "expected a country code", {
-  remedy: "write two upper-case letters of ISO 3166-1, such as DE",
+export const email: z.ZodType<string, string> = textValue(normaliseEmail, "expected a mail address", {
+  remedy: "write an address such as ann@example.com",
 });
+
+export const emailDomain: z.ZodType<string, string> = textValue(normaliseDomain, "expected a mail domain", {
+  remedy: "write the domain alone, without @ or *, such as example.com",
+});
+
+export const country: z.ZodType<string, string> = textValue(
+  (text) => (/^[A-Z]{2}$/.test(text) ? text : undefined),
+  "expected a country code",
+  {
+    remedy: "write two upper-case letters of ISO 3166-1, such as DE",
+  },
+);
 
 const fingerprintHex = (text: string): string | undefined => {
   const hex = text.replaceAll(":", "").toLowerCase();

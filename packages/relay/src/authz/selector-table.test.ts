@@ -33,15 +33,30 @@ const CASES: readonly (readonly [string, Selector, Partial<RequestFacts>, string
 
   ["emailDomain matches the domain", { emailDomain: "example.com" }, ann, "true"],
   ["emailDomain does not match a subdomain", { emailDomain: "example.com" }, { identity: person({ email: "a@x.example.com" }) }, "false"],
-  ["emailDomain does not match a longer name", { emailDomain: "example.com" }, { identity: person({ email: "a@evilexample.com" }) }, "false"],
-  ["emailDomain takes what follows the last @", { emailDomain: "example.com" }, { identity: person({ email: "x@example.com@evil.test" }) }, "false"],
+  [
+    "emailDomain does not match a longer name",
+    { emailDomain: "example.com" },
+    { identity: person({ email: "a@evilexample.com" }) },
+    "false",
+  ],
+  [
+    "emailDomain takes what follows the last @",
+    { emailDomain: "example.com" },
+    { identity: person({ email: "x@example.com@evil.test" }) },
+    "false",
+  ],
   ["emailDomain is unknown without email", { emailDomain: "example.com" }, { identity: person({ email: undefined }) }, "unknown"],
   ["emailDomain is pending before sign-in", { emailDomain: "example.com" }, {}, "pending"],
 
   ["identityGroup matches one of the groups", { identityGroup: "eng" }, { identity: person({ groups: ["ops", "eng"] }) }, "true"],
   ["identityGroup is case-sensitive", { identityGroup: "Eng" }, ann, "false"],
   ["identityGroup is false for a person in no group", { identityGroup: "eng" }, { identity: person({ groups: [] }) }, "false"],
-  ["identityGroup is unknown when the provider did not say", { identityGroup: "eng" }, { identity: person({ groups: undefined }) }, "unknown"],
+  [
+    "identityGroup is unknown when the provider did not say",
+    { identityGroup: "eng" },
+    { identity: person({ groups: undefined }) },
+    "unknown",
+  ],
   ["identityGroup is pending before sign-in", { identityGroup: "eng" }, {}, "pending"],
 
   ["claim equals compares text", { claim: { name: "d", equals: "sales" } }, claims({ d: "sales" }), "true"],
@@ -55,7 +70,12 @@ const CASES: readonly (readonly [string, Selector, Partial<RequestFacts>, string
   ["claim of the prototype is missing", { claim: { name: "constructor", equals: "a" } }, claims({}), "unknown"],
   ["claim contains looks into lists", { claim: { name: "r", contains: "admin" } }, claims({ r: ["user", "admin"] }), "true"],
   ["claim contains misses", { claim: { name: "r", contains: "admin" } }, claims({ r: ["administrator"] }), "false"],
-  ["claim contains of a text is unknown, never a substring", { claim: { name: "r", contains: "admin" } }, claims({ r: "administrator" }), "unknown"],
+  [
+    "claim contains of a text is unknown, never a substring",
+    { claim: { name: "r", contains: "admin" } },
+    claims({ r: "administrator" }),
+    "unknown",
+  ],
   ["claim is pending before sign-in", { claim: { name: "r", contains: "admin" } }, {}, "pending"],
 
   ["identityProvider matches its name", { identityProvider: "corp" }, ann, "true"],
@@ -106,7 +126,12 @@ const CASES: readonly (readonly [string, Selector, Partial<RequestFacts>, string
     "false",
   ],
   ["clientCertificate by fingerprint", { clientCertificate: { fingerprint: "a".repeat(64) } }, { clientCertificate: certificate }, "true"],
-  ["clientCertificate by another fingerprint", { clientCertificate: { fingerprint: "b".repeat(64) } }, { clientCertificate: certificate }, "false"],
+  [
+    "clientCertificate by another fingerprint",
+    { clientCertificate: { fingerprint: "b".repeat(64) } },
+    { clientCertificate: certificate },
+    "false",
+  ],
 
   ["method matches", { method: "POST" }, { method: "POST" }, "true"],
   ["method matches one of a list", { method: ["PUT", "POST"] }, { method: "POST" }, "true"],
@@ -117,10 +142,25 @@ const CASES: readonly (readonly [string, Selector, Partial<RequestFacts>, string
   ["timeWindow contains its first minute", { timeWindow: { from: "00:00", to: "01:00", timezone: "UTC" } }, { nowMs: NEW_YEAR_MS }, "true"],
   ["timeWindow does not contain its end", { timeWindow: { from: "23:00", to: "24:00", timezone: "UTC" } }, { nowMs: NEW_YEAR_MS }, "false"],
 
-  ["externalEvaluation says yes", { externalEvaluation: { url: "https://e/", keysUrl: "https://e/k" } }, { ...ann, external: () => true }, "true"],
-  ["externalEvaluation says no", { externalEvaluation: { url: "https://e/", keysUrl: "https://e/k" } }, { ...ann, external: () => false }, "false"],
+  [
+    "externalEvaluation says yes",
+    { externalEvaluation: { url: "https://e/", keysUrl: "https://e/k" } },
+    { ...ann, external: () => true },
+    "true",
+  ],
+  [
+    "externalEvaluation says no",
+    { externalEvaluation: { url: "https://e/", keysUrl: "https://e/k" } },
+    { ...ann, external: () => false },
+    "false",
+  ],
   ["externalEvaluation without answer is unknown", { externalEvaluation: { url: "https://e/", keysUrl: "https://e/k" } }, ann, "unknown"],
-  ["externalEvaluation is pending before sign-in", { externalEvaluation: { url: "https://e/", keysUrl: "https://e/k" } }, { external: () => true }, "pending"],
+  [
+    "externalEvaluation is pending before sign-in",
+    { externalEvaluation: { url: "https://e/", keysUrl: "https://e/k" } },
+    { external: () => true },
+    "pending",
+  ],
 ];
 
 describe("selectors", () => {
@@ -130,12 +170,22 @@ describe("selectors", () => {
 
   it("hand the evaluator's own URL to the look-up", () => {
     const asked: string[] = [];
-    valueOf({ externalEvaluation: { url: "https://e/ask", keysUrl: "https://e/keys" } }, { ...ann, external: (url) => void asked.push(url) });
+    valueOf(
+      { externalEvaluation: { url: "https://e/ask", keysUrl: "https://e/keys" } },
+      { ...ann, external: (url) => void asked.push(url) },
+    );
     expect(new Set(asked)).toEqual(new Set(["https://e/ask"]));
   });
 
   it("of a group keep three values inside include, require and exclude", () => {
-    const groups = [{ name: "g", include: [{ email: "ann@example.com" }, { identityGroup: "eng" }], require: [{ country: "DE" }], exclude: [{ authMethod: "sms" }] }];
+    const groups = [
+      {
+        name: "g",
+        include: [{ email: "ann@example.com" }, { identityGroup: "eng" }],
+        require: [{ country: "DE" }],
+        exclude: [{ authMethod: "sms" }],
+      },
+    ];
     const node = compiledSelector({ group: "g" }, groups);
     const visitor = (country: string | undefined, authMethods: readonly string[] | undefined): RequestFacts =>
       facts({ identity: person({ groups: undefined, authMethods }), ...countryIs(country) });

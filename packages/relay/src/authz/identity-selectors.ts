@@ -1,49 +1,15 @@
-// The selectors of A10 as small nodes: what each looks at, how it decides, what it found. One class per way of
-// comparing, one entry in selector-table.ts per name. Must not know policies, actions or decisions.
+// Selectors about who the visitor is: a person who signed in, or a program with a service token. What the identity
+// provider did not say is unknown, never false. Must not know policies or actions.
 
 import type { PersonIdentity } from "../authn/identity.ts";
 import type { ClaimSelector, SelectorKind } from "../config/policy-types.ts";
-import { ruleMethod, type ClientCertificate, type FactKind, type RequestFacts } from "./facts.ts";
-import type { IpSet } from "./ip.ts";
-import type { IndexedKind, IndexKeys, RuleNode, SelectorNode } from "./policy.ts";
-import type { TimeWindow } from "./time-window.ts";
+import type { RequestFacts } from "./facts.ts";
+import type { Condition, IndexedKind, IndexKeys } from "./policy.ts";
+import { BaseNode, type ValuesNode } from "./selector-node.ts";
 import { FALSE, TRUE, truthOf, UNKNOWN, type Truth } from "./truth.ts";
 
 const NOBODY = "nobody is signed in yet";
 const A_PROGRAM = "a service token is no person";
-
-abstract class BaseNode implements SelectorNode {
-  readonly kind: SelectorKind;
-  readonly text: string;
-  readonly looksAt: ReadonlySet<FactKind>;
-  readonly indexKeys: IndexKeys | undefined;
-  readonly group: RuleNode | undefined;
-
-  constructor(kind: SelectorKind, text: string, looksAt: Iterable<FactKind>, indexKeys?: IndexKeys, group?: RuleNode) {
-    this.kind = kind;
-    this.text = text;
-    this.looksAt = new Set(looksAt);
-    this.indexKeys = indexKeys;
-    this.group = group;
-  }
-
-  abstract evaluate(facts: RequestFacts, pending: Truth): Truth;
-  abstract found(facts: RequestFacts): string;
-}
-
-export class EveryoneNode extends BaseNode {
-  constructor(text: string) {
-    super("everyone", text, []);
-  }
-
-  evaluate(): Truth {
-    return TRUE;
-  }
-
-  found(): string {
-    return "every visitor";
-  }
-}
 
 /** Selectors about a person: pending while nobody is signed in, false for programs. */
 abstract class PersonNode extends BaseNode {
@@ -72,8 +38,8 @@ export interface SingleFact {
   read(person: PersonIdentity): string | undefined;
 }
 
-/** The person's value is one of a set. A set of one is a selector; larger ones are lists folded by the compiler. */
-export class SingleNode extends PersonNode {
+/** The person's value is one of a set. */
+export class SingleNode extends PersonNode implements ValuesNode {
   readonly fact: SingleFact;
   readonly values: ReadonlySet<string>;
 
@@ -81,6 +47,10 @@ export class SingleNode extends PersonNode {
     super(fact.kind, text, ["identity"], keysFor(fact.indexed, values));
     this.fact = fact;
     this.values = values;
+  }
+
+  withValues(values: ReadonlySet<string>): Condition {
+    return new SingleNode(this.fact, values, this.text);
   }
 
   protected judge(person: PersonIdentity): Truth {
@@ -102,7 +72,7 @@ export interface ListFact {
   read(person: PersonIdentity): readonly string[] | undefined;
 }
 
-export class ListNode extends PersonNode {
+export class ListNode extends PersonNode implements ValuesNode {
   readonly fact: ListFact;
   readonly values: ReadonlySet<string>;
 
@@ -110,6 +80,10 @@ export class ListNode extends PersonNode {
     super(fact.kind, text, ["identity"], keysFor(fact.indexed, values));
     this.fact = fact;
     this.values = values;
+  }
+
+  withValues(values: ReadonlySet<string>): Condition {
+    return new ListNode(this.fact, values, this.text);
   }
 
   protected judge(person: PersonIdentity): Truth {
@@ -160,113 +134,43 @@ export class ClaimNode extends PersonNode {
 }
 
 /** A service token is presented with the request or not: never pending, a sign-in cannot change it. */
-export class ServiceTokenNode extends BaseNode {
-  /** undefined: any. */
-  readonly values: ReadonlySet<string> | undefined;
+export class ServiceTokenNode extends BaseNode implements ValuesNode {
+  readonly values: ReadonlySet<string>;
 
-  constructor(values: ReadonlySet<string> | undefined, text: string) {
-    super(values === undefined ? "anyServiceToken" : "serviceToken", text, ["identity"], values && keysFor("serviceToken", values));
+  constructor(values: ReadonlySet<string>, text: string) {
+    super("serviceToken", text, ["identity"], keysFor("serviceToken", values));
     this.values = values;
   }
 
-  evaluate(facts: RequestFacts): Truth {
-    const identity = facts.identity;
-    if (identity?.kind !== "service") return FALSE;
-    return truthOf(this.values === undefined || this.values.has(identity.name));
+  withValues(values: ReadonlySet<string>): Condition {
+    return new ServiceTokenNode(values, this.text);
+  }
+
+  evaluate({ identity }: RequestFacts): Truth {
+    return truthOf(identity?.kind === "service" && this.values.has(identity.name));
   }
 
   found(facts: RequestFacts): string {
-    return facts.identity?.kind === "service" ? `service token ${facts.identity.name}` : "no service token";
+    return tokenFound(facts);
   }
 }
 
-export class IpNode extends BaseNode {
-  readonly #set: IpSet;
-
-  constructor(set: IpSet, text: string) {
-    super("ip", text, ["ip"]);
-    this.#set = set;
+export class AnyServiceTokenNode extends BaseNode {
+  constructor(text: string) {
+    super("anyServiceToken", text, ["identity"]);
   }
 
-  evaluate(facts: RequestFacts): Truth {
-    return facts.ip === undefined ? UNKNOWN : truthOf(this.#set.has(facts.ip));
+  evaluate({ identity }: RequestFacts): Truth {
+    return truthOf(identity?.kind === "service");
   }
 
   found(facts: RequestFacts): string {
-    return `address is ${facts.ip?.text ?? "not known"}`;
+    return tokenFound(facts);
   }
 }
 
-export class CountryNode extends BaseNode {
-  readonly #countries: ReadonlySet<string>;
-
-  constructor(countries: ReadonlySet<string>, text: string) {
-    super("country", text, ["country"]);
-    this.#countries = countries;
-  }
-
-  evaluate(facts: RequestFacts): Truth {
-    const country = facts.countryOf(facts.ip);
-    return country === undefined ? UNKNOWN : truthOf(this.#countries.has(country));
-  }
-
-  found(facts: RequestFacts): string {
-    return `country is ${facts.countryOf(facts.ip) ?? "not known"}`;
-  }
-}
-
-export class MethodNode extends BaseNode {
-  readonly #methods: ReadonlySet<string>;
-
-  constructor(methods: ReadonlySet<string>, text: string) {
-    super("method", text, ["method"]);
-    this.#methods = methods;
-  }
-
-  evaluate(facts: RequestFacts): Truth {
-    return truthOf(this.#methods.has(ruleMethod(facts.method)));
-  }
-
-  found(facts: RequestFacts): string {
-    return facts.method === "HEAD" ? "method is HEAD, which counts as GET" : `method is ${facts.method}`;
-  }
-}
-
-export class TimeNode extends BaseNode {
-  readonly #window: TimeWindow;
-
-  constructor(window: TimeWindow, text: string) {
-    super("timeWindow", text, ["time"]);
-    this.#window = window;
-  }
-
-  evaluate(facts: RequestFacts): Truth {
-    return truthOf(this.#window.contains(facts.nowMs));
-  }
-
-  found(facts: RequestFacts): string {
-    return `it is ${this.#window.describe(facts.nowMs)}`;
-  }
-}
-
-/** Whether a verified certificate fits; no certificate is false, not unknown: the handshake is over. */
-export class CertificateNode extends BaseNode {
-  readonly #fits: (certificate: ClientCertificate) => boolean;
-
-  constructor(fits: (certificate: ClientCertificate) => boolean, text: string) {
-    super("clientCertificate", text, ["clientCertificate"]);
-    this.#fits = fits;
-  }
-
-  evaluate(facts: RequestFacts): Truth {
-    return truthOf(facts.clientCertificate !== undefined && this.#fits(facts.clientCertificate));
-  }
-
-  found(facts: RequestFacts): string {
-    const certificate = facts.clientCertificate;
-    if (certificate === undefined) return "no verified client certificate";
-    return `client certificate ${certificate.commonName ?? "without common name"}, fingerprint ${certificate.fingerprint.slice(0, 16)}...`;
-  }
+function tokenFound({ identity }: RequestFacts): string {
+  return identity?.kind === "service" ? `service token ${identity.name}` : "no service token";
 }
 
 /** The evaluator is asked about a person or program, so it is pending while there is neither. */
@@ -288,23 +192,6 @@ export class ExternalNode extends BaseNode {
     if (facts.identity === undefined) return NOBODY;
     const answer = facts.external(this.#url);
     return answer === undefined ? "the evaluator gave no valid answer" : `the evaluator said ${answer ? "yes" : "no"}`;
-  }
-}
-
-export class GroupNode extends BaseNode {
-  readonly #rules: RuleNode;
-
-  constructor(rules: RuleNode, text: string) {
-    super("group", text, rules.looksAt, rules.indexKeys, rules);
-    this.#rules = rules;
-  }
-
-  evaluate(facts: RequestFacts, pending: Truth): Truth {
-    return this.#rules.evaluate(facts, pending);
-  }
-
-  found(): string {
-    return "as the group's own selectors say";
   }
 }
 
