@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runSallyport } from "../harness/connector.ts";
-import { command, mustRun } from "../harness/program.ts";
+import { command } from "../harness/program.ts";
 import { scratchFolder } from "../harness/scratch.ts";
 import { createAuthority } from "../harness/tls.ts";
 

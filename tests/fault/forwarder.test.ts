@@ -84,6 +84,6 @@ test("a cut resets both sides, and a refusal the next ones", async () => {
   forwarder.refuse(true);
   // The reset may arrive before the connection is known to be there.
   const refused = RawClient.connect({ port: forwarder.port }).then((next) => next.untilClosed());
-  expect(await refused.catch((error: NodeJS.ErrnoException) => error.code)).toMatch(/^(?:ECONNRESET)?$/);
+  expect(await refused.catch((error: unknown) => String(error))).toMatch(/ECONNRESET|^$/);
   expect(sockets).toHaveLength(1);
 });
