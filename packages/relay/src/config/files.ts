@@ -102,8 +102,8 @@ export async function readCertificate(files: CertificateFiles, path: ConfigPath,
   if (!certificatePem.ok || !keyPem.ok || leaf === undefined || key === undefined) return { value: undefined, findings };
   findings.push(...judgeCertificate(leaf, key, certificateAt, keyAt, around.nowMs));
   const value: CertificateConfig = {
-    certificate: certificatePem.bytes.toString("utf8"),
-    privateKey: new Secret(keyPem.bytes.toString("utf8")),
+    certPem: certificatePem.bytes.toString("utf8"),
+    keyPem: new Secret(keyPem.bytes.toString("utf8")),
     names: dnsNames(leaf),
     expiresAt: leaf.validToDate.getTime(),
     fingerprint: leaf.fingerprint256,

@@ -158,7 +158,7 @@ describe("certificates", () => {
     expect(problemsOf(result)).toEqual([]);
     const certificate = result.ok ? result.config.listen[0]?.certificates?.[0] : undefined;
     expect(certificate).toMatchObject({ names: ["*.relay.localhost"], fingerprint: expect.stringMatching(/^([0-9A-F]{2}:){31}/) as string });
-    expect(certificate?.privateKey.reveal()).toContain("PRIVATE KEY");
+    expect(certificate?.keyPem.reveal()).toContain("PRIVATE KEY");
     expect(JSON.stringify(certificate)).not.toContain("PRIVATE KEY");
     expect(result.watchedFiles).toEqual([`${folder.path}/relay.yaml`, `${folder.path}/tls.crt`, `${folder.path}/tls.key`]);
   });

@@ -28,9 +28,9 @@ export interface SocketAddress {
 /** A certificate chain and its key, read and proved to belong together. */
 export interface CertificateConfig {
   /** PEM, leaf first. */
-  readonly certificate: string;
+  readonly certPem: string;
   /** PEM. */
-  readonly privateKey: Secret;
+  readonly keyPem: Secret;
   /** DNS names of the leaf, lower case, wildcards included: what SNI is matched with. */
   readonly names: readonly string[];
   /** Milliseconds since the epoch. */
@@ -87,6 +87,14 @@ export interface ApplicationLimits {
   readonly maxRequestBodyBytes: number | undefined;
 }
 
+/** Where programs may present a service token, beside its two headers. */
+export interface ServiceTokenOptions {
+  /** `Authorization: Basic` (A30): all Basic is then a service token, never the origin's own login. */
+  readonly basic: boolean;
+  /** Lower-case name of a header that holds id and secret as one JSON object (A13). */
+  readonly jsonHeader: string | undefined;
+}
+
 export interface ApplicationConfig {
   readonly name: string;
   /** Canonical; `*.` in front stands for exactly one label. */
@@ -98,6 +106,7 @@ export interface ApplicationConfig {
   readonly service: string;
   /** Names of policies; empty: everybody is denied. */
   readonly policies: readonly string[];
+  readonly serviceTokens: ServiceTokenOptions;
   readonly keepUnderscoreHeaders: boolean;
   readonly limits: ApplicationLimits;
 }
