@@ -19,8 +19,14 @@ let verifier: ServiceTokenVerifier;
 beforeEach(() => {
   clock = new ManualClock();
   stored = {
-    ...{ clientId, name: "ci", secretHash: digestSecret(secret), expiresAt: clock.now() + 1000 },
-    ...{ previousHash: undefined, previousExpiresAt: undefined, disabledAt: undefined, revokedAt: undefined },
+    clientId,
+    name: "ci",
+    secretHash: digestSecret(secret),
+    expiresAt: clock.now() + 1000,
+    previousHash: undefined,
+    previousExpiresAt: undefined,
+    disabledAt: undefined,
+    revokedAt: undefined,
   };
   uses = [];
   verifier = createServiceTokenVerifier({ get: (id) => (id === clientId ? stored : undefined), used: (id) => void uses.push(id) }, clock);

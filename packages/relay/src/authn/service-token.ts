@@ -55,6 +55,8 @@ export const CLOUDFLARE_TOKEN_FIELDS: ServiceTokenFields = { id: "cf-access-clie
 export interface ServiceTokenVerifier {
   /** The token in this pair of fields, if any. Names are matched without regard to case. */
   fromFields(fields: Fields, names?: ServiceTokenFields): ServiceTokenResult;
+  /** The token in one field as a JSON object whose members are the two field names (A13), for clients that can set one header. */
+  fromJson(fields: Fields, name: string, names?: ServiceTokenFields): ServiceTokenResult;
   /** The token in `Authorization: Basic` (RFC 7617), for applications with that option: all Basic is then ours (A30). */
   fromBasic(fields: Fields): ServiceTokenResult;
 }
@@ -99,6 +101,14 @@ export function createServiceTokenVerifier(source: ServiceTokenSource, clock: Cl
       return id === undefined || secret === undefined ? invalid("malformed", undefined) : verify(id, secret);
     },
 
+    fromJson(fields, name, names = SERVICE_TOKEN_FIELDS) {
+      const values = allValues(fields, name).filter((value) => value.trimStart().startsWith("{"));
+      if (values.length === 0) return NONE;
+      if (values.length > 1) return invalid("duplicate", undefined);
+      const pair = readJsonPair(values[0] as string, names);
+      return pair === undefined ? invalid("malformed", undefined) : verify(pair.id, pair.secret);
+    },
+
     fromBasic(fields) {
       const values = allValues(fields, "authorization");
       const basic = values.filter((value) => /^basic(?: |$)/i.test(value));
@@ -111,6 +121,22 @@ export function createServiceTokenVerifier(source: ServiceTokenSource, clock: Cl
       return colon < 0 ? invalid("malformed", undefined) : verify(pair.slice(0, colon), pair.slice(colon + 1));
     },
   };
+}
+
+const MAX_JSON_LENGTH = 1_024;
+
+/** Member names without regard to case; anything but exactly the two strings is refused. */
+function readJsonPair(text: string, names: ServiceTokenFields): { readonly id: string; readonly secret: string } | undefined {
+  if (text.length > MAX_JSON_LENGTH) return undefined;
+  let members: [string, unknown][];
+  try {
+    members = Object.entries(JSON.parse(text) as object).map(([name, value]) => [name.toLowerCase(), value]);
+  } catch {
+    return undefined;
+  }
+  const id = members.find(([name]) => name === names.id)?.[1];
+  const secret = members.find(([name]) => name === names.secret)?.[1];
+  return members.length === 2 && typeof id === "string" && typeof secret === "string" ? { id, secret } : undefined;
 }
 
 function invalid(reason: ServiceTokenRefusal, clientId: string | undefined): ServiceTokenResult {

@@ -1,7 +1,7 @@
 // Sections tunnels and applications of relay.yaml: what is published, and through which tunnel.
 
 import { z } from "zod";
-import type { ApplicationConfig, ApplicationLimits, TunnelConfig } from "./types.ts";
+import type { ApplicationConfig, ApplicationLimits, ServiceTokenOptions, TunnelConfig } from "./types.ts";
 import { applicationPath, hostname, name, reference, size } from "./values.ts";
 
 const tunnel = z.strictObject({
@@ -22,6 +22,19 @@ const limits: z.ZodType<ApplicationLimits> = z
   })
   .transform(({ maxRequestBody }) => ({ maxRequestBodyBytes: maxRequestBody }));
 
+const serviceTokens: z.ZodType<ServiceTokenOptions> = z
+  .strictObject({
+    basic: z.boolean().default(false).meta({
+      description: "Accept service tokens over HTTP Basic, id as user name and secret as password, for programs that cannot set headers. All Basic is then Sallyport's, never the origin's.",
+    }),
+    jsonHeader: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "is not a header name")
+      .optional()
+      .meta({ description: "A header that may hold the token as one JSON object with the members Sallyport-Client-Id and Sallyport-Client-Secret.", examples: ["Authorization"] }),
+  })
+  .transform(({ basic, jsonHeader }) => ({ basic, jsonHeader: jsonHeader?.toLowerCase() }));
+
 const application = z.strictObject({
   name: name.meta({ description: "Name of the application in logs, metrics and the audit record.", examples: ["grafana"] }),
   hostname: hostname.meta({
@@ -37,6 +50,7 @@ const application = z.strictObject({
     description: "Names of policies, in any order: deny wins over bypass, bypass over service, service over allow. Empty: everybody is denied.",
     examples: [["engineers"]],
   }),
+  serviceTokens: serviceTokens.prefault({}).meta({ description: "Where service tokens are accepted besides Sallyport-Client-Id and Sallyport-Client-Secret." }),
   keepUnderscoreHeaders: z.boolean().default(false).meta({
     description: "Forward request headers whose names contain `_` or `.`, which many origins confuse with `-`. Identity headers are stripped in every spelling anyway.",
   }),

@@ -7,9 +7,6 @@ import type { ExchangeListener, IngressExchange, Peer } from "./exchange.ts";
 import type { IngressLimits } from "./limits.ts";
 import type { RefusalCode } from "./refusals.ts";
 
-/** Why an exchange ended without its regular end; undefined while it lives or after a regular one. */
-export type AbortReason = "visitor" | "body-timeout" | "malformed" | "relay";
-
 /** A visitor that an engine turned away before the pipeline saw an exchange. */
 export interface EngineRefusal {
   readonly code: RefusalCode;

@@ -6,8 +6,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
-import type { AbortReason, ConnectionInfo, EngineContext } from "./engine.ts";
-import type { IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";
+import type { ConnectionInfo, EngineContext } from "./engine.ts";
+import type { AbortReason, IngressExchange, IngressHandler, IngressRequest, TakenUpgrade } from "./exchange.ts";
 import { describeRequest, Http1Exchange, ignoreError, TrackedResponse } from "./http1.ts";
 import { lingeringClose } from "./linger.ts";
 import { prepareHead } from "./outgoing.ts";
@@ -109,6 +109,13 @@ export class Http1UpgradeExchange implements IngressExchange {
 
   closeConnectionAfter(): void {
     // Either way the connection ends with this exchange.
+  }
+
+  takeUpgrade(): TakenUpgrade | undefined {
+    if (this.#phase !== "waiting") return undefined;
+    this.#phase = "closed";
+    queueMicrotask(() => this.#tellClosed());
+    return { message: this.#req, socket: this.#socket };
   }
 
   #listenToData(): void {

@@ -5,8 +5,8 @@
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
-import type { AbortReason, ConnectionInfo, EngineContext, WatchedBody } from "./engine.ts";
-import type { IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";
+import type { ConnectionInfo, EngineContext, WatchedBody } from "./engine.ts";
+import type { AbortReason, IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";
 import { hasNoBody, prepareHead, prepareTrailers } from "./outgoing.ts";
 import { respondWith } from "./respond.ts";
 

@@ -3,13 +3,13 @@
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Fields } from "@sallyport/shared/http/fields";
-import type { AbortReason, ConnectionInfo, EngineContext, WatchedBody } from "./engine.ts";
-import type { IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";
+import type { ConnectionInfo, EngineContext, WatchedBody } from "./engine.ts";
+import type { AbortReason, IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";
 import { hasNoBody, prepareHead, prepareTrailers } from "./outgoing.ts";
 import { respondWith } from "./respond.ts";
 
 /** RFC 9113 section 7. */
-export const Http2Code = { NO_ERROR: 0x0, PROTOCOL_ERROR: 0x1, INTERNAL_ERROR: 0x2, CANCEL: 0x8, ENHANCE_YOUR_CALM: 0xb } as const;
+export const Http2Code = { NO_ERROR: 0x0, PROTOCOL_ERROR: 0x1, INTERNAL_ERROR: 0x2, REFUSED_STREAM: 0x7, CANCEL: 0x8, ENHANCE_YOUR_CALM: 0xb } as const;
 
 /** The session an exchange runs on, as far as the exchange needs it. */
 export interface Http2Host {

@@ -44,6 +44,9 @@ export type RefusalCode =
   | "ERR_ORIGIN_CLOSED"
   | "ERR_ORIGIN_PROTOCOL"
   | "ERR_REQUEST_NOT_FORWARDABLE"
+  | "ERR_AUTH_PAGE_UNKNOWN"
+  | "ERR_TUNNEL_UPGRADE_NEEDED"
+  | "ERR_PROTOCOL_VERSION"
   | "ERR_RELAY_INTERNAL"
   | "ERR_RELAY_STOPPING";
 
@@ -330,6 +333,33 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     meaning: "The request cannot be expressed to the application, for example because its path lacks the prefix that is cut off.",
     visitorRemedy: "Open the page from a link inside the application.",
     operatorRemedy: "Check `stripPrefix` and `addPrefix` of the service against the application's `path`.",
+  },
+  ERR_AUTH_PAGE_UNKNOWN: {
+    status: 404,
+    hop: "relay",
+    logLevel: "info",
+    title: "No such page",
+    meaning: "This is the relay itself; it has no page at this address.",
+    visitorRemedy: "Open the address of the application you want.",
+    operatorRemedy: "Nothing to do.",
+  },
+  ERR_TUNNEL_UPGRADE_NEEDED: {
+    status: 426,
+    hop: "relay",
+    logLevel: "info",
+    title: "For connectors only",
+    meaning: "This is where connectors open their WebSocket (HTTP/1.1 with Upgrade).",
+    visitorRemedy: "Nothing to see here. Connectors: `sallyport run`.",
+    operatorRemedy: "A proxy in front of the relay that drops `Upgrade` makes connectors end up here: let it pass WebSockets.",
+  },
+  ERR_PROTOCOL_VERSION: {
+    status: 400,
+    hop: "relay",
+    logLevel: "warn",
+    title: "Version not spoken",
+    meaning: "The connector and this relay have no protocol version in common.",
+    visitorRemedy: "Upgrade the older of the two programs.",
+    operatorRemedy: "Upgrade the older of the two programs; the relay is upgraded first.",
   },
   ERR_RELAY_INTERNAL: {
     status: 500,

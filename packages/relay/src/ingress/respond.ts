@@ -86,8 +86,8 @@ export function isNavigation(request: IngressRequest): boolean {
 }
 
 /** Request id and the fields of every answer that the relay writes itself. */
-export function ownFields(requestId: string): string[] {
-  return ["Sallyport-Request-Id", requestId, "Cache-Control", "no-store", "X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer"];
+export function ownFields(requestId: string, cacheControl = "no-store"): string[] {
+  return ["Sallyport-Request-Id", requestId, "Cache-Control", cacheControl, "X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer"];
 }
 
 /**

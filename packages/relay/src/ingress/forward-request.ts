@@ -1,0 +1,66 @@
+// From a decided request to what goes down the tunnel: client copies of our fields are taken out first, ours are set
+// after (R-C1 to R-C4). Must not decide anything.
+
+import type { Fields } from "@sallyport/shared/http/fields";
+import { firstValue } from "@sallyport/shared/http/fields";
+import { formatAuthority } from "@sallyport/shared/http/authority";
+import { forwardingFields } from "@sallyport/shared/http/forwarding-fields";
+import { requestFieldsToForward, type FieldsRefusalCode } from "@sallyport/shared/http/request-fields";
+import { StreamKind } from "@sallyport/shared/protocol/head";
+import type { ForwardRequest } from "../tunnel/forward.ts";
+import type { CanonicalRequest } from "./canonicalise.ts";
+import type { IngressRequest } from "./exchange.ts";
+import type { ClientAddress } from "./client-address.ts";
+import type { Application, Runtime } from "./runtime.ts";
+
+/** All but the assertion, which may still have to be signed. */
+export type UnsignedForward = Omit<ForwardRequest, "assertion">;
+export type ForwardOrRefused =
+  | { readonly kind: "forward"; readonly forward: UnsignedForward }
+  | { readonly kind: "refused"; readonly code: FieldsRefusalCode | "ERR_BODY_TOO_LARGE" };
+
+export interface ForwardInput {
+  readonly request: IngressRequest;
+  readonly canonical: CanonicalRequest;
+  readonly application: Application;
+  readonly client: ClientAddress;
+  readonly requestId: string;
+  readonly consumedAuthorization: boolean;
+}
+
+export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrRefused {
+  const { canonical, application, request, requestId } = input;
+  const { config } = application;
+  const maxRequestBodyBytes = config.limits.maxRequestBodyBytes;
+  if (maxRequestBodyBytes !== undefined && (canonical.contentLength ?? 0) > maxRequestBodyBytes) return { kind: "refused", code: "ERR_BODY_TOO_LARGE" };
+  const kept = requestFieldsToForward(request.fields, { dropAuthorization: input.consumedAuthorization, keepUnusualNames: config.keepUnderscoreHeaders });
+  if (!kept.ok) return { kind: "refused", code: kept.code };
+  const { scheme } = runtime.config.authUrl;
+  const { hostname, port } = canonical;
+  const added = forwardingFields({ chain: input.client.chain, scheme, hostname, port, requestId });
+  return {
+    kind: "forward",
+    forward: {
+      tunnel: application.tunnel,
+      head: {
+        kind: canonical.upgradeKey === undefined ? StreamKind.HTTP : StreamKind.UPGRADE,
+        service: application.service,
+        assertion: 0,
+        method: canonical.method,
+        path: canonical.target.path,
+        authority: formatAuthority(hostname, port, scheme),
+        fields: kept.fields.concat(added),
+        contentLength: canonical.contentLength,
+      },
+      bodyless: canonical.bodyless,
+      upgradeKey: canonical.upgradeKey,
+      maxRequestBodyBytes,
+      responseFields: ["Sallyport-Request-Id", requestId],
+    },
+  };
+}
+
+/** User-Agent as sent, for the record only: nothing is decided by it (R-A12). */
+export function userAgentOf(fields: Fields): string | undefined {
+  return firstValue(fields, "user-agent");
+}

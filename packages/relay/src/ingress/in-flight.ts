@@ -1,0 +1,258 @@
+// One request under way: what is known of it so far, how it is answered, and the one record that is written when it is
+// over, refusals included. Glue between the visitor's exchange and the forwarding; decides nothing.
+
+import { randomUUID } from "node:crypto";
+import type { Clock } from "@sallyport/shared/clock";
+import type { Fields } from "@sallyport/shared/http/fields";
+import type { Identity } from "../authn/identity.ts";
+import type { RequestFacts } from "../authz/facts.ts";
+import type { Decision } from "../authz/policy.ts";
+import type { RecordedDecision, RequestRecord } from "../observe/record-line.ts";
+import type { ActiveExchange, ActiveExchanges } from "../tunnel/active.ts";
+import type { AssertionSource } from "../tunnel/connection.ts";
+import { Forwarding, type ForwardFailure, type ForwardOwner, type FrameFollower } from "../tunnel/forward.ts";
+import type { TunnelRegistry } from "../tunnel/registry.ts";
+import type { CanonicalRequest } from "./canonicalise.ts";
+import type { ClientAddress } from "./client-address.ts";
+import type { IngressExchange, IngressHandler } from "./exchange.ts";
+import { userAgentOf, type UnsignedForward } from "./forward-request.ts";
+import { ownFields, refusalOfReset, REFUSALS, respondWith, type RefusalCode, type RefusalContext } from "./respond.ts";
+import type { Application, Runtime } from "./runtime.ts";
+import { closeFrame, WebSocketFrameFollower } from "./websocket-frames.ts";
+
+export interface InFlightServices {
+  readonly clock: Clock;
+  readonly registry: TunnelRegistry;
+  readonly active: ActiveExchanges<InFlight>;
+  /** Writes the record of a finished request, and counts it. */
+  record(record: RequestRecord, unauthenticated: boolean): void;
+  /** A fault of the relay itself, for the log. */
+  onFault(requestId: string, error: unknown): void;
+}
+
+/** RFC 6455 section 7.4.1: policy violation. */
+const CLOSE_POLICY_VIOLATION = 1008;
+const POLICY_CLOSE_FRAME = closeFrame(CLOSE_POLICY_VIOLATION, "access ended");
+
+export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
+  readonly exchange: IngressExchange;
+  readonly runtime: Runtime;
+  readonly requestId: string = randomUUID();
+  readonly client: ClientAddress;
+  readonly policyCloseFrame: Uint8Array = POLICY_CLOSE_FRAME;
+  readonly #services: InFlightServices;
+  readonly #startedAtMs: number;
+  canonical: CanonicalRequest | undefined;
+  application: Application | undefined;
+  identity: Identity | undefined;
+  /** What the decision was made by, to make it again (R-I2). */
+  facts: RequestFacts | undefined;
+  #forwarding: Forwarding | undefined;
+  #decision: RecordedDecision = "refused";
+  #reason = "";
+  #policy: string | undefined;
+  #code: RefusalCode | undefined;
+  #status = 0;
+  #ownBytes = 0;
+  #decidedAtMs = 0;
+  #openedAtMs: number | undefined;
+  #headAtMs: number | undefined;
+  #closed = false;
+
+  constructor(services: InFlightServices, runtime: Runtime, exchange: IngressExchange) {
+    this.#services = services;
+    this.runtime = runtime;
+    this.exchange = exchange;
+    this.#startedAtMs = services.clock.monotonic();
+    this.client = runtime.clientAddress(exchange.request.peer.address, exchange.request.fields);
+    exchange.setHandler(this);
+  }
+
+  get tunnel(): string {
+    return this.application?.tunnel ?? "";
+  }
+
+  get party(): string {
+    const { identity } = this;
+    if (identity === undefined) return `address ${this.client.address}`;
+    return identity.kind === "service" ? `service ${identity.tokenId}` : `person ${identity.provider} ${identity.subject}`;
+  }
+
+  decided(decision: Decision, facts: RequestFacts): void {
+    this.facts = facts;
+    this.#policy = decision.policy;
+    this.#reason = decision.reason;
+    this.#decision = decision.action === "bypass" ? "bypass" : decision.outcome;
+    this.#decidedAtMs = this.#services.clock.monotonic();
+    if (decision.outcome === "deny" && decision.cause !== undefined) this.#services.onFault(this.requestId, decision.cause);
+  }
+
+  /** Answers with a refusal of the table. */
+  answerRefusal(decision: RecordedDecision, code: RefusalCode, reason: string = code, context: Partial<RefusalContext> = {}): void {
+    this.#decision = decision;
+    this.#reason = reason;
+    this.#answer(code, context);
+  }
+
+  /** Answers a request of the relay's own pages. The record says who answered, nothing of the content. */
+  answerOwn(status: number, fields: Fields, body: Uint8Array, cacheControl = "no-store"): void {
+    this.#decision = "own";
+    this.#reason = "own-page";
+    this.#status = status;
+    const bare = body.length === 0 || this.exchange.request.method === "HEAD";
+    const lengthField = status === 204 || status === 304 ? [] : ["Content-Length", String(body.length)];
+    const own = ownFields(this.requestId, cacheControl);
+    this.exchange.sendHead(status, [...own, ...lengthField, ...fields], bare);
+    if (bare) return;
+    this.#ownBytes = body.length;
+    this.exchange.write(body);
+    this.exchange.end();
+  }
+
+  /** Somebody else speaks on the socket from here on (the tunnel endpoint). */
+  tookSocket(status: number): void {
+    this.#decision = "own";
+    this.#reason = "tunnel";
+    this.#status = status;
+  }
+
+  /** Step 5: down the tunnel. */
+  forward(request: UnsignedForward, assertion: AssertionSource | undefined): void {
+    if (this.#closed) return;
+    const { active, registry, clock } = this.#services;
+    if (!active.admits(request.tunnel, this.party)) return this.#answer("ERR_OVERLOADED", {});
+    active.add(this);
+    this.#openedAtMs = clock.monotonic();
+    this.#forwarding = new Forwarding(registry, this.exchange, { ...request, assertion }, this);
+    this.#forwarding.start();
+  }
+
+  /** A fault of ours: answered when it still can be, never fatal. */
+  fault(error: unknown): void {
+    this.#services.onFault(this.requestId, error);
+    if (this.#status === 0 && !this.#closed) this.answerRefusal("refused", "ERR_RELAY_INTERNAL");
+    else this.exchange.abort();
+  }
+
+  revoke(): void {
+    this.#reason = "revoked";
+    if (this.#forwarding === undefined) this.exchange.abort();
+    else this.#forwarding.revoke();
+  }
+
+  // From the visitor --------------------------------------------------------------------------------------------
+
+  onData(chunk: Uint8Array): void {
+    this.#forwarding?.bodyData(chunk);
+  }
+
+  onEnd(): void {
+    this.#forwarding?.bodyEnd();
+  }
+
+  onAbort(http2Code: number): void {
+    const timedOut = this.exchange.abortReason === "body-timeout";
+    if (timedOut && this.#status === 0) this.#status = REFUSALS.ERR_BODY_TIMEOUT.status;
+    this.#forwarding?.visitorGone(http2Code, timedOut);
+  }
+
+  onDrain(): void {
+    this.#forwarding?.visitorDrained();
+  }
+
+  onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#forwarding?.visitorDrained();
+    this.#services.active.remove(this);
+    this.#services.record(this.#toRecord(), this.identity === undefined && this.#decision !== "bypass" && this.#decision !== "own");
+  }
+
+  // From the forwarding -----------------------------------------------------------------------------------------
+
+  refuse(failure: ForwardFailure): void {
+    if (failure.kind === "visitor-gone") return;
+    const detail = "detail" in failure && failure.detail !== "" ? { detail: failure.detail } : {};
+    this.#answer(refusalOf(failure), detail);
+  }
+
+  onStatus(status: number): void {
+    this.#status = status;
+    this.#headAtMs = this.#services.clock.monotonic();
+  }
+
+  onFinished(failure: ForwardFailure | undefined): void {
+    if (failure === undefined || this.#code !== undefined) return;
+    if (failure.kind !== "visitor-gone") this.#code = refusalOf(failure);
+    this.#reason = failure.kind === "reset" ? `reset-${failure.code}` : failure.kind;
+  }
+
+  createFollower(): FrameFollower {
+    return new WebSocketFrameFollower();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+
+  #answer(code: RefusalCode, context: Partial<RefusalContext>): void {
+    this.#code = code;
+    this.#status = REFUSALS[code].status;
+    const shown = this.application === undefined ? {} : { applicationName: this.application.name };
+    const answered = respondWith(this.exchange, code, { ...shown, ...context, requestId: this.requestId, atMs: this.#services.clock.now() });
+    this.#status = answered.status;
+    this.#ownBytes = answered.bodyBytes;
+  }
+
+  #toRecord(): RequestRecord {
+    const nowMs = this.#services.clock.monotonic();
+    const { request } = this.exchange;
+    const forwarding = this.#forwarding;
+    return {
+      requestId: this.requestId,
+      identity: this.identity,
+      application: this.application?.name,
+      tunnel: this.application?.tunnel,
+      connectorId: forwarding?.connection?.info.connectorId,
+      sourceIp: this.client.address,
+      sourceFrom: this.client.derivedFrom,
+      method: request.method,
+      host: this.canonical?.hostname ?? "",
+      path: this.canonical?.target.pathname ?? "",
+      userAgent: userAgentOf(request.fields),
+      policy: this.#policy,
+      decision: this.#decision,
+      reason: this.#reason,
+      code: this.#code,
+      status: this.#status,
+      answeredBy: this.#code !== undefined || forwarding === undefined ? hopOf(this.#code) : "origin",
+      bytesIn: forwarding?.bytesIn ?? 0,
+      bytesOut: this.#ownBytes + (forwarding?.bytesOut ?? 0),
+      durationMs: nowMs - this.#startedAtMs,
+      decisionMs: this.#decidedAtMs === 0 ? 0 : this.#decidedAtMs - this.#startedAtMs,
+      headMs: this.#openedAtMs === undefined || this.#headAtMs === undefined ? undefined : this.#headAtMs - this.#openedAtMs,
+    };
+  }
+}
+
+function hopOf(code: RefusalCode | undefined): "relay" | "connector" {
+  const hop = code === undefined ? "relay" : REFUSALS[code].hop;
+  return hop === "connector" || hop === "origin" ? "connector" : "relay";
+}
+
+function refusalOf(failure: ForwardFailure): RefusalCode {
+  switch (failure.kind) {
+    case "no-connection":
+      return "ERR_TUNNEL_NOT_CONNECTED";
+    case "reset":
+      return refusalOfReset(failure.code);
+    case "bad-response":
+      return "ERR_ORIGIN_PROTOCOL";
+    case "body-too-large":
+      return "ERR_BODY_TOO_LARGE";
+    case "body-timeout":
+      return "ERR_BODY_TIMEOUT";
+    case "revoked":
+      return "ERR_ACCESS_DENIED";
+    case "visitor-gone":
+      return "ERR_TUNNEL_LOST";
+  }
+}

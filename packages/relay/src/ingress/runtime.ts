@@ -1,0 +1,77 @@
+// What the pipeline decides by, made from one configuration and swapped as a whole on reload: a request sees either the old
+// configuration or the new one, never a mix (R-N4). Must not know sockets.
+
+import { normaliseApplicationPath } from "@sallyport/shared/http/path-prefix";
+import type { FieldLimits } from "@sallyport/shared/http/field-limits";
+import { REQUEST_FIELD_LIMITS } from "@sallyport/shared/http/field-limits";
+import { formatAuthority } from "@sallyport/shared/http/authority";
+import type { Grant } from "@sallyport/shared/protocol/hello";
+import { SallyportError } from "@sallyport/shared/errors";
+import type { CredentialOptions } from "../authn/authenticate.ts";
+import type { AssertionAudience } from "../authz/assertion.ts";
+import { compileApplications } from "../authz/compile.ts";
+import { DecisionCache } from "../authz/decision-cache.ts";
+import { noCountry, type CountryLookup } from "../authz/facts.ts";
+import type { CompiledApplication } from "../authz/policy.ts";
+import type { ApplicationConfig, RelayConfig } from "../config/types.ts";
+import { createClientAddressReader, type ClientAddressReader } from "./client-address.ts";
+import { RouteTable, type Routable } from "./route.ts";
+
+/** One published application, ready for requests. */
+export interface Application extends Routable, AssertionAudience {
+  readonly name: string;
+  readonly config: ApplicationConfig;
+  readonly policies: CompiledApplication;
+  readonly credentials: CredentialOptions;
+  /** Public URL without trailing slash; also the audience of tokens. */
+  readonly url: string;
+}
+
+export interface Runtime {
+  readonly config: RelayConfig;
+  readonly routes: RouteTable<Application>;
+  readonly applications: ReadonlyMap<string, Application>;
+  readonly decisions: DecisionCache;
+  readonly countryOf: CountryLookup;
+  readonly clientAddress: ClientAddressReader;
+  readonly fieldLimits: FieldLimits;
+  /** What each tunnel may publish; a tunnel without applications has an empty list. */
+  readonly grants: ReadonlyMap<string, readonly Grant[]>;
+  /** An identity-independent fact of the whole configuration: the port every Host must name (R-B4). */
+  readonly publicPort: number;
+}
+
+/** @throws SallyportError when the configuration cannot be compiled; the old runtime stays */
+export function createRuntime(config: RelayConfig): Runtime {
+  const compiled = compileApplications(config);
+  const applications = config.applications.map((application) => createApplication(config, application, compiled.get(application.name)));
+  return {
+    config,
+    routes: new RouteTable(applications),
+    applications: new Map(applications.map((application) => [application.name, application])),
+    decisions: new DecisionCache(),
+    countryOf: config.geoip?.countryOf ?? noCountry,
+    clientAddress: createClientAddressReader(config.trustedProxies),
+    fieldLimits: { ...REQUEST_FIELD_LIMITS, maxFields: config.limits.maxHeaderFields, maxBytes: config.limits.maxHeaderBytes },
+    grants: grantsOf(config, applications),
+    publicPort: config.authUrl.port,
+  };
+}
+
+function createApplication(config: RelayConfig, application: ApplicationConfig, policies: CompiledApplication | undefined): Application {
+  const path = normaliseApplicationPath(application.path);
+  if (policies === undefined || path === undefined) throw new SallyportError("ERR_CONFIG_APPLICATION", `application ${application.name} cannot be compiled`);
+  const { scheme, port } = config.authUrl;
+  const origin = `${scheme}://${formatAuthority(application.hostname, port, scheme)}`;
+  const url = application.path === "/" ? origin : origin + application.path;
+  const { name, hostname, tunnel, service } = application;
+  return { name, hostname, path, tunnel, service, aud: url, url, config: application, policies, credentials: application.serviceTokens };
+}
+
+function grantsOf(config: RelayConfig, applications: readonly Application[]): ReadonlyMap<string, readonly Grant[]> {
+  const grants = new Map<string, Grant[]>(config.tunnels.map((tunnel) => [tunnel.name, []]));
+  for (const { name, hostname, config: application, service, tunnel, url } of applications) {
+    grants.get(tunnel)?.push({ application: name, hostname, path: application.path, service, url });
+  }
+  return grants;
+}

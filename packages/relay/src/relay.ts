@@ -1,0 +1,242 @@
+// The composition root of the relay: makes every part, hands each what it needs, starts and stops them in order. The only
+// place that knows all of them.
+
+import { readFileSync } from "node:fs";
+import type { Clock } from "@sallyport/shared/clock";
+import { LogField } from "@sallyport/shared/log-fields";
+import { BufferBudget } from "@sallyport/shared/mux/budget";
+import type { Logger } from "pino";
+import { createAdminListener, type AdminListener } from "./admin/listener.ts";
+import { createAdminSocket, type AdminSocket } from "./admin/socket.ts";
+import { Authenticator } from "./authn/authenticate.ts";
+import { createServiceTokenVerifier } from "./authn/service-token.ts";
+import { AssertionIssuer } from "./authz/assertion.ts";
+import { diffConfigs, restartSections } from "./config/diff.ts";
+import type { RelayConfig } from "./config/types.ts";
+import { serveAuthHost } from "./ingress/auth-host.ts";
+import type { IngressRequest } from "./ingress/exchange.ts";
+import type { InFlight } from "./ingress/in-flight.ts";
+import { createPipeline } from "./ingress/pipeline.ts";
+import { redecide } from "./ingress/redecide.ts";
+import { createRuntime, type Runtime } from "./ingress/runtime.ts";
+import { createIngressServer, type IngressServer, type ListenAddress } from "./ingress/server.ts";
+import { httpsUrlOf } from "./ingress/to-https.ts";
+import { createHealth } from "./observe/health.ts";
+import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { engineRefusalRecord } from "./observe/engine-refusal.ts";
+import { createRecorder, type Recorder } from "./observe/record.ts";
+import type { RequestRecord } from "./observe/record-line.ts";
+import { openState, type State } from "./state/state.ts";
+import { ActiveExchanges } from "./tunnel/active.ts";
+import { TunnelAcceptor } from "./tunnel/acceptor.ts";
+import { observeTunnels } from "./observe/tunnels.ts";
+import { TunnelRegistry } from "./tunnel/registry.ts";
+import { SallyportError } from "@sallyport/shared/errors";
+
+/** Connectors are asked to come back this long after a planned stop, spread by their own jitter. */
+const RESTART_DELAY_MS = 500;
+
+export interface RelayOptions {
+  readonly config: RelayConfig;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export interface RelayAddresses {
+  readonly listen: readonly ListenAddress[];
+  readonly adminPort: number | undefined;
+}
+
+export interface Relay {
+  /** Opens state, records, admin and public listeners, in this order. @throws SallyportError naming what cannot be used */
+  start(): Promise<void>;
+  /** Swaps in one step. @throws with the old configuration still in place */
+  applyConfig(next: RelayConfig): void;
+  /** Stops accepting, asks connectors to come back, lets requests under way finish for `graceMs`, then cuts. */
+  close(reason: string, graceMs: number): Promise<void>;
+  addresses(): RelayAddresses;
+}
+
+export const RELAY_SOFTWARE: string = `sallyport-relay/${packageVersion()}`;
+
+export function createRelay(options: RelayOptions): Relay {
+  return new RelayProcess(options);
+}
+
+class RelayProcess implements Relay {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #registry = new TunnelRegistry();
+  readonly #budget = new BufferBudget();
+  readonly #health = createHealth();
+  readonly #metrics: Metrics = createMetrics();
+  readonly #active: ActiveExchanges<InFlight>;
+  #config: RelayConfig;
+  #runtime: Runtime | undefined;
+  #state: State | undefined;
+  #recorder: Recorder | undefined;
+  #acceptor: TunnelAcceptor | undefined;
+  #ingress: IngressServer | undefined;
+  #adminSocket: AdminSocket | undefined;
+  #adminListener: AdminListener | undefined;
+  #listening: readonly ListenAddress[] = [];
+
+  constructor({ config, logger, clock }: RelayOptions) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#active = new ActiveExchanges(config.limits);
+  }
+
+  async start(): Promise<void> {
+    const config = this.#config;
+    const clock = this.#clock;
+    this.#runtime = createRuntime(config);
+    const state = (this.#state = openState({ folder: config.state, clock, onError: (error) => this.#background(error) }));
+    const recorder = (this.#recorder = this.#openRecorder(state));
+    const acceptor = (this.#acceptor = this.#createAcceptor(state, recorder));
+    state.keys.onChanged(() => acceptor.manifestChanged());
+    this.#observe(recorder);
+    this.#adminSocket = await createAdminSocket({
+      folder: config.state,
+      handlers: {},
+      onError: (error) => this.#background(error),
+    });
+    const { host, port } = config.admin;
+    this.#adminListener = await createAdminListener({ host, port, metrics: this.#metrics, health: this.#health, onError: (error) => this.#background(error) });
+    this.#ingress = this.#createIngress(state, recorder, acceptor);
+    this.#listening = await this.#ingress.start();
+    recorder.event("relay.started", "relay", { version: RELAY_SOFTWARE, hash: config.source.hash });
+  }
+
+  applyConfig(next: RelayConfig): void {
+    const sections = restartSections(this.#config, next);
+    if (sections.length > 0) {
+      throw new SallyportError("ERR_CONFIG_RESTART", `a change of ${sections.join(", ")} takes effect with a restart only; the old configuration stays live`);
+    }
+    const runtime = createRuntime(next);
+    const diff = diffConfigs(this.#config, next);
+    next.listen.forEach(({ certificates }, index) => {
+      if (certificates !== undefined) this.#ingress?.updateCertificates(index, certificates);
+    });
+    this.#config = next;
+    this.#runtime = runtime;
+    this.#metrics.setApplications(next.applications.map(({ name }) => name));
+    this.#recorder?.event("config.changed", "relay", { hash: next.source.hash, detail: JSON.stringify(diff).slice(0, 1_500) });
+    this.#acceptor?.configurationChanged();
+    redecide(this.#active, runtime, this.#clock);
+  }
+
+  async close(reason: string, graceMs: number): Promise<void> {
+    this.#health.startDraining();
+    this.#recorder?.event("relay.stopping", "relay", { reason });
+    this.#acceptor?.drain(RESTART_DELAY_MS);
+    await this.#ingress?.close({ graceMs });
+    this.#acceptor?.close();
+    await this.#adminSocket?.close();
+    await this.#adminListener?.close();
+    this.#metrics.close();
+    await this.#recorder?.close();
+    this.#state?.close();
+  }
+
+  addresses(): RelayAddresses {
+    return { listen: this.#listening, adminPort: this.#adminListener?.port };
+  }
+
+  #openRecorder(state: State): Recorder {
+    const { folder, maxFileBytes, maxTotalBytes, maxAgeMs } = this.#config.records;
+    return createRecorder({
+      folder,
+      limits: { maxFileBytes, maxTotalBytes, maxAgeMs },
+      clock: this.#clock,
+      signingKey: state.keys.signingKey("record").privateKey,
+      head: state.recordHead,
+      index: (events) => state.events.add(events),
+      onError: (error) => this.#background(error),
+    });
+  }
+
+  #createAcceptor(state: State, recorder: Recorder): TunnelAcceptor {
+    const observer = observeTunnels({ logger: this.#logger, metrics: this.#metrics, recorder, registry: this.#registry });
+    return new TunnelAcceptor({
+      authUrl: this.#config.authUrl.origin,
+      software: RELAY_SOFTWARE,
+      credentials: state.credentials,
+      registry: this.#registry,
+      budget: this.#budget,
+      clock: this.#clock,
+      grantsOf: (tunnel) => this.#current().grants.get(tunnel),
+      currentManifest: () => state.keys.currentManifest(),
+      onEvent: observer,
+    });
+  }
+
+  #createIngress(state: State, recorder: Recorder, acceptor: TunnelAcceptor): IngressServer {
+    const config = this.#config;
+    const authUrl = config.authUrl.origin;
+    const authHost = { acceptor, authUrl, jwks: () => state.keys.jwks() };
+    const pipeline = createPipeline({
+      clock: this.#clock,
+      registry: this.#registry,
+      active: this.#active,
+      runtime: () => this.#current(),
+      authenticator: new Authenticator(createServiceTokenVerifier(state.serviceTokens, this.#clock)),
+      assertions: new AssertionIssuer(authUrl, state.keys, this.#clock),
+      serveAuthHost: (request, canonical) => serveAuthHost(authHost, request, canonical),
+      serveReserved: (request) => request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN"),
+      recordingRequired: () => recorder.failing && this.#config.records.onWriteFailure === "deny",
+      policyEvaluated: (durationMs) => this.#metrics.policyEvaluated(durationMs),
+      record: (record, unauthenticated) => this.#record(recorder, record, unauthenticated),
+      onFault: (requestId, error) => this.#logger.error({ err: error, [LogField.requestId]: requestId }, "fault while handling a request"),
+    });
+    return createIngressServer({
+      listeners: config.listen.map((listen) => ({
+        host: listen.address.host,
+        port: listen.address.port,
+        tls: listen.certificates === undefined ? undefined : { certificates: listen.certificates },
+        proxyProtocol: listen.proxyProtocol,
+        redirectToHttps: listen.redirectToHttps ? (request: IngressRequest) => httpsUrlOf(this.#current(), request) : undefined,
+      })),
+      limits: config.limits,
+      clock: this.#clock,
+      onExchange: pipeline,
+      onRefused: (refusal) => this.#record(recorder, engineRefusalRecord(refusal), true),
+      onConnectionRefused: ({ peer, reason, detail }) => recorder.event("connection.refused", "relay", { sourceIp: peer.address, reason, detail: detail ?? "" }),
+    });
+  }
+
+  #record(recorder: Recorder, record: RequestRecord, unauthenticated: boolean): void {
+    this.#metrics.request(record);
+    if (unauthenticated && record.decision !== "allow") recorder.refusal(record);
+    else recorder.request(record);
+  }
+
+  #observe(recorder: Recorder): void {
+    const metrics = this.#metrics;
+    metrics.setApplications(this.#config.applications.map(({ name }) => name));
+    metrics.readRecorder(recorder);
+    metrics.read("gauge", "sallyport_exchanges_active", "Requests under way through tunnels.", () => this.#active.size);
+    metrics.read("gauge", "sallyport_buffer_bytes", "Received bytes that are not handed on yet.", () => this.#budget.heldBytes);
+    metrics.read("counter", "sallyport_buffer_evictions_total", "Streams reset because the buffer budget was spent.", () => this.#budget.evictions);
+    metrics.read("gauge", "sallyport_ingress_connections", "Open connections of visitors and connectors.", () => this.#ingress?.stats().connections ?? 0);
+    this.#health.add("records", () => (recorder.failing ? { ok: false, problem: "records cannot be written" } : { ok: true }));
+    this.#health.add("ingress", () => (this.#listening.length > 0 ? { ok: true } : { ok: false, problem: "not listening yet" }));
+  }
+
+  #current(): Runtime {
+    if (this.#runtime === undefined) throw new SallyportError("ERR_RELAY_NOT_STARTED", "the relay has no configuration yet");
+    return this.#runtime;
+  }
+
+  /** Something failed that no request waits for. */
+  #background(error: unknown): void {
+    this.#logger.error({ err: error }, "background work failed");
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version: unknown }).version);
+}
+

@@ -1,0 +1,59 @@
+// Exchanges under way, counted by tunnel and by identity (R-L7), and listed so that a change of policy, session or
+// credential can end them (R-I2, R-N4). Must not know why somebody wants them ended.
+
+/** One exchange under way. */
+export interface ActiveExchange {
+  readonly tunnel: string;
+  /** Who the streams are counted for: a person, a service token, or an address. */
+  readonly party: string;
+  /** Ends it politely: WebSockets get close code 1008 when between two frames. */
+  revoke(): void;
+}
+
+export interface ActiveLimits {
+  readonly maxStreamsPerTunnel: number;
+  readonly maxStreamsPerIdentity: number;
+}
+
+export class ActiveExchanges<E extends ActiveExchange> {
+  readonly #all = new Set<E>();
+  readonly #byTunnel = new Map<string, number>();
+  readonly #byParty = new Map<string, number>();
+  limits: ActiveLimits;
+
+  constructor(limits: ActiveLimits) {
+    this.limits = limits;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  [Symbol.iterator](): Iterator<E> {
+    return this.#all.values();
+  }
+
+  /** Whether one more is within the limits. */
+  admits(tunnel: string, party: string): boolean {
+    return (this.#byTunnel.get(tunnel) ?? 0) < this.limits.maxStreamsPerTunnel && (this.#byParty.get(party) ?? 0) < this.limits.maxStreamsPerIdentity;
+  }
+
+  add(exchange: E): void {
+    this.#all.add(exchange);
+    this.#byTunnel.set(exchange.tunnel, (this.#byTunnel.get(exchange.tunnel) ?? 0) + 1);
+    this.#byParty.set(exchange.party, (this.#byParty.get(exchange.party) ?? 0) + 1);
+  }
+
+  /** Idempotent. */
+  remove(exchange: E): void {
+    if (!this.#all.delete(exchange)) return;
+    decrement(this.#byTunnel, exchange.tunnel);
+    decrement(this.#byParty, exchange.party);
+  }
+}
+
+function decrement(counts: Map<string, number>, key: string): void {
+  const left = (counts.get(key) ?? 1) - 1;
+  if (left === 0) counts.delete(key);
+  else counts.set(key, left);
+}
