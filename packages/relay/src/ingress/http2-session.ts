@@ -5,7 +5,6 @@
 import { performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream, type ServerOptions } from "node:http2";
 import type { Socket } from "node:net";
 import type { Timer } from "@sallyport/shared/clock";
-import { SallyportError } from "@sallyport/shared/errors";
 import { dispatch, headLimitRefusal, type ConnectionInfo, type EngineContext } from "./engine.ts";
 import { Http2Code, Http2Exchange, type Http2Host } from "./http2.ts";
 import type { IngressLimits } from "./limits.ts";
@@ -19,6 +18,14 @@ const SESSION_WINDOW_BYTES = 2 * 1024 * 1024;
 const EXTRA_FIELDS = 156;
 /** Response heads up to 64 KiB of the origin (I10), and what the relay adds. */
 const MAX_RESPONSE_HEAD_BYTES = 128 * 1024;
+
+/** How long a GOAWAY has to leave before its session is destroyed. */
+const GOAWAY_FLUSH_MS = 50;
+
+function refuseStream(stream: ServerHttp2Stream): void {
+  stream.on("error", () => {});
+  stream.close(Http2Code.REFUSED_STREAM);
+}
 
 /** Counts events in a fixed window; more than `limit` of them is a flood. */
 class FloodBudget {
@@ -50,6 +57,8 @@ class Http2Connection implements Http2Host {
   readonly #settings: FloodBudget;
   readonly #pings: FloodBudget;
   #streams = 0;
+  /** A budget is spent: the session ends, and no stream of it is looked at any more. */
+  #calmed = false;
   #timer: Timer | undefined;
 
   constructor(session: ServerHttp2Session, info: ConnectionInfo, context: EngineContext) {
@@ -93,6 +102,7 @@ class Http2Connection implements Http2Host {
   }
 
   #receive(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+    if (this.#calmed) return refuseStream(stream);
     this.#streams++;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -114,9 +124,11 @@ class Http2Connection implements Http2Host {
   }
 
   #spend(budget: FloodBudget): void {
-    if (this.#session.destroyed || !budget.spend(this.context.clock.monotonic())) return;
-    const flood = new SallyportError("ERR_INGRESS_HTTP2_FLOOD", "The client spent a budget of this session.");
-    this.#session.destroy(flood, Http2Code.ENHANCE_YOUR_CALM);
+    if (this.#calmed || this.#session.destroyed || !budget.spend(this.context.clock.monotonic())) return;
+    this.#calmed = true;
+    this.#session.goaway(Http2Code.ENHANCE_YOUR_CALM);
+    // destroy() may close the socket before the GOAWAY has left, and the client would not learn why.
+    this.context.clock.after(GOAWAY_FLUSH_MS, () => this.#session.destroy(undefined, Http2Code.ENHANCE_YOUR_CALM));
   }
 }
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from "node:http2";
 import { connect as tlsConnect } from "node:tls";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { answer, Exchanges, FrameType, makeCertificate, RawHttp2, startServer, stopServers } from "./test-support.ts";
+import { answer, END_STREAM, Exchanges, FrameType, makeCertificate, RawHttp2, startServer, stopServers } from "./test-support.ts";
 import type { IngressServerOptions } from "./server.ts";
 import type { Certificate } from "./tls.ts";
 
@@ -298,8 +298,8 @@ describe("what the session itself refuses", () => {
     const exchanges = new Exchanges();
     const { port } = await startServer({ ...listening(), onExchange: exchanges.onExchange, limits: { maxStreamResets: 10 } });
     const visitor = new RawHttp2(port);
-    // A window beyond 2^31-1 makes the server reset the stream (RFC 9113 section 6.9.1).
-    for (let id = 1; id <= 23; id += 2) visitor.post(id).frame(FrameType.WINDOW_UPDATE, 0, id, Buffer.from([0x7f, 0xff, 0xff, 0xff]));
+    // A body shorter than its content-length makes the server reset the stream (RFC 9113 section 8.1.1).
+    for (let id = 1; id <= 23; id += 2) visitor.post(id, "9").frame(FrameType.DATA, END_STREAM, id, Buffer.from("ab"));
     expect(await visitor.goaway()).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
 

@@ -189,8 +189,9 @@ export class RawHttp2 {
   }
 
   /** `POST /` with an open body: three fields of the static table and a literal authority (RFC 7541 appendix A). */
-  post(stream: number): this {
-    return this.frame(FrameType.HEADERS, END_HEADERS, stream, Buffer.concat([Buffer.from([0x83, 0x84, 0x87, 0x41, 8]), Buffer.from("app.test")]));
+  post(stream: number, contentLength?: string): this {
+    const length = contentLength === undefined ? [] : [Buffer.from([0x0f, 0x0d, contentLength.length]), Buffer.from(contentLength)];
+    return this.frame(FrameType.HEADERS, END_HEADERS, stream, Buffer.concat([Buffer.from([0x83, 0x84, 0x87, 0x41, 8]), Buffer.from("app.test"), ...length]));
   }
 
   reset(stream: number, code: number): this {
@@ -218,5 +219,6 @@ export class RawHttp2 {
 }
 
 const END_HEADERS = 0x4;
+export const END_STREAM = 0x1;
 /** RFC 9113 section 6. */
 export const FrameType = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6, GOAWAY: 7, WINDOW_UPDATE: 8 } as const;

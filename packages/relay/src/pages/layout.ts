@@ -5,7 +5,7 @@ import { Html, html } from "./template.ts";
 
 /** A door that opens outwards: drawn in the text's colour, decoration only. */
 const MARK = new Html(
-  '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false"><path d="M5 21V6.5a7 7 0 0 1 14 0V21"/><path d="M2.5 21h19"/><path d="M8.5 21V8.2l7 2.3V21"/><path d="M12.6 15v1"/></svg>',
+  '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false"><path d="M5 21V9a7 7 0 0 1 14 0v12"/><path d="M2 21h20"/><path d="M9 21V8.5l6.5 2.4V21"/><path d="M12.9 15.4v1.2"/></svg>',
 );
 const STYLE = new Html(`<style>${STYLESHEET}</style>`);
 

@@ -18,7 +18,7 @@ p{margin:0 0 1rem;text-wrap:pretty}
 .remedy{color:var(--soft)}
 .path{list-style:none;display:flex;margin:1.75rem 0;padding:0}
 .path li{position:relative;flex:1 1 0;min-width:0;padding-top:1.6rem;text-align:center;font-size:.8125rem;color:var(--soft)}
-.path li::before{content:"";position:absolute;top:.5rem;left:-50%;width:100%;border-top:2px solid var(--ok)}
+.path li::before{content:"";position:absolute;top:.5rem;left:calc(-50% + .5625rem);width:calc(100% - 1.125rem);border-top:2px solid var(--ok)}
 .path li:first-child::before{display:none}
 .path li::after{content:"";position:absolute;top:0;left:50%;width:1.125rem;height:1.125rem;margin-left:-.5625rem;border-radius:50%;border:2px solid var(--ok);background:var(--ok);box-shadow:inset 0 0 0 3px var(--sheet)}
 .path .failed{color:var(--stop);font-weight:650}
@@ -38,7 +38,7 @@ a{color:var(--accent);text-underline-offset:.2em}
 code{font:.8125rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;user-select:all}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 footer{margin-top:1.25rem;font-size:.8125rem;color:var(--soft)}
-@media (max-width:26rem){body{justify-content:flex-start;padding:0;background:var(--sheet)}main{border:0;border-radius:0;box-shadow:none}.actions .button{flex:1 1 100%}.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.6rem}.path li{font-size:.6875rem}footer{align-self:flex-start;padding:0 1.5rem 1.5rem;margin-top:0}}
+@media (max-width:26rem){body{justify-content:flex-start;padding:0;background:var(--sheet)}main{border:0;border-radius:0;box-shadow:none}.actions .button{flex:1 1 100%}.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:.6rem}.path{flex-direction:column}.path li{padding:0 0 1rem 1.9rem;text-align:left;font-size:.9375rem;line-height:1.25}.path li:last-child{padding-bottom:0}.path li::after{left:.5625rem}.path li::before{top:calc(-1rem + .1rem);left:.5rem;width:0;height:.85rem;border-top:0;border-left:2px solid var(--ok)}.path .failed::before{border-left:2px dashed var(--stop)}.path .unreached::before{border-left:2px dotted var(--line)}footer{align-self:flex-start;padding:0 1.5rem 1.5rem;margin-top:0}}
 @media (forced-colors:active){.path li::after{forced-color-adjust:none}}
 @media print{body{display:block;background:none}main{border:0;box-shadow:none}.actions{display:none}}
 `;
