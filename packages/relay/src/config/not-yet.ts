@@ -16,7 +16,6 @@ const LATER: Readonly<Record<string, string>> = {
   "applications[].rateLimit": "rate limits per application arrive later; `limits.streamsPerIdentity` bounds concurrency until then",
   "applications[].hsts": "HSTS by option arrives later; the origin's own Strict-Transport-Security header is forwarded",
   "applications[].embedding": "embedding options arrive with sign-in; remove it",
-  "applications[].basicAuth": "service tokens over HTTP Basic arrive later; send the Sallyport-Client-Id and -Secret headers until then",
   "applications[].sessionDuration": "session length per application arrives with sign-in; use a policy's `sessionDuration`",
 };
 

@@ -108,11 +108,12 @@ function readHostname(text: string): string | undefined {
 
 /** The path of an application: plain segments, so that it has exactly one reading (R-A3). */
 export const applicationPath: z.ZodType<string, string> = textValue(readApplicationPath, "expected an absolute path of plain segments", {
-  remedy: "write / or a path such as /api/v1: no // or dot segments, no escaped slash, no ;, ? or #, and not /.sallyport",
+  remedy: "write / or a path such as /api/v1: plain ASCII without %, ;, ? and #, no // or dot segments, and not /.sallyport",
 });
 
 function readApplicationPath(text: string): string | undefined {
-  const path = text.length > MAX_APPLICATION_PATH ? undefined : normaliseApplicationPath(text);
+  // ASCII without escapes, so that the path stands in URLs and audiences as it is written here.
+  const path = text.length <= MAX_APPLICATION_PATH && /^[!-$&-~]*$/.test(text) ? normaliseApplicationPath(text) : undefined;
   return path !== undefined && isReservedPath([path]) === "none" ? path : undefined;
 }
 
