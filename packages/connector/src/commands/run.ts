@@ -3,9 +3,11 @@
 import { renderProblem } from "../config/problem.ts";
 import { FileWatch } from "../config/watch.ts";
 import { loadConfig } from "../config/load.ts";
+import type { ConnectorConfig } from "../config/types.ts";
 import { type Connector, createConnector } from "../connector.ts";
 import { createLogger, errorFields, type Logger, type LogLevel } from "../observe/logger.ts";
 import { SOFTWARE } from "../version.ts";
+import { readAuthorities } from "./authorities.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { serve } from "./serve.ts";
@@ -14,6 +16,8 @@ import { credentialOrExplain, loadOrExplain } from "./setup.ts";
 export interface RunOptions {
   readonly config: string;
   readonly credential?: string;
+  /** Goes before `ca` of the configuration, also after a reload. */
+  readonly ca?: string;
   readonly graceMs: number;
   readonly logLevel: LogLevel;
 }
@@ -21,10 +25,11 @@ export interface RunOptions {
 export async function run(options: RunOptions, io: Io, logger: Logger = createLogger(options.logLevel)): Promise<ExitCode> {
   const loaded = loadOrExplain(options.config, false, io);
   const found = loaded === undefined ? undefined : credentialOrExplain(options.credential, loaded.config, io);
-  if (loaded === undefined || found === undefined) return ExitCode.USAGE;
+  const ca = options.ca === undefined ? undefined : readAuthorities(options.ca, io);
+  if (loaded === undefined || found === undefined || ca === "unusable") return ExitCode.USAGE;
   for (const warning of loaded.warnings) io.err(renderProblem(warning));
   const connector = createConnector({
-    config: loaded.config,
+    config: trusting(ca, loaded.config),
     credential: found.credential,
     gate: found.gate,
     software: SOFTWARE,
@@ -32,7 +37,7 @@ export async function run(options: RunOptions, io: Io, logger: Logger = createLo
     logger,
     clock: io.clock,
   });
-  const stopReloading = reloading(connector, options.config, loaded.files, logger, io);
+  const stopReloading = reloading({ connector, file: options.config, files: loaded.files, ca, logger, io });
   try {
     return await serve(connector, { graceMs: options.graceMs, logger }, io);
   } finally {
@@ -40,8 +45,21 @@ export async function run(options: RunOptions, io: Io, logger: Logger = createLo
   }
 }
 
+function trusting(ca: string | undefined, config: ConnectorConfig): ConnectorConfig {
+  return ca === undefined ? config : { ...config, ca };
+}
+
+interface Reloading {
+  readonly connector: Connector;
+  readonly file: string;
+  readonly files: readonly string[];
+  readonly ca: string | undefined;
+  readonly logger: Logger;
+  readonly io: Io;
+}
+
 // A file that cannot be used leaves what runs alone and says why.
-function reloading(connector: Connector, file: string, files: readonly string[], logger: Logger, io: Io): () => void {
+function reloading({ connector, file, files, ca, logger, io }: Reloading): () => void {
   const reload = (): void => {
     const result = loadConfig(file, io.environment);
     watch.watch(result.files);
@@ -51,7 +69,7 @@ function reloading(connector: Connector, file: string, files: readonly string[],
     }
     if (result.warnings.length > 0) logger.warn({ problems: result.warnings }, "configuration has warnings");
     try {
-      connector.reload(result.config);
+      connector.reload(trusting(ca, result.config));
     } catch (error) {
       logger.error(errorFields(error), "configuration not reloaded: what ran before stays in force");
     }

@@ -1,6 +1,6 @@
 // YAML text to a plain value, keeping where each key and value stands. Must not know what the configuration means.
 
-import { isAlias, isMap, isNode, isPair, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from "yaml";
+import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from "yaml";
 import { type ConfigCode, type ConfigPath, type Finding, formatPath, type Problem } from "./problem.ts";
 
 /** A connector.yaml of this size is a mistake. */
@@ -36,7 +36,7 @@ export function readDocument(file: string, text: string): ConfigDocument {
     value: problems.length > 0 ? undefined : (document.toJS() as unknown),
     problems,
     locate: ({ severity = "error", path, at: side = "value", code, message, remedy }) => ({
-      severity, file, ...at(offsetOf(document.contents, path, side)), path: formatPath(path), code, message, remedy,
+      severity, file, ...at(offsetOf(document.contents, path, side)), path: formatPath(writtenPath(document.contents, path)), code, message, remedy,
     }),
   };
 }
@@ -61,6 +61,16 @@ function offsetOf(root: Node | null, path: ConfigPath, side: "key" | "value"): n
     }
   }
   return offset;
+}
+
+// `grafana: 3000` stands for `grafana: { url: 3000 }`: a path that goes on below a scalar ends at the scalar.
+function writtenPath(root: Node | null, path: ConfigPath): ConfigPath {
+  let node: unknown = root;
+  for (const [index, step] of path.entries()) {
+    if (isScalar(node)) return path.slice(0, index);
+    node = isMap(node) || isSeq(node) ? node.get(step, true) : undefined;
+  }
+  return path;
 }
 
 function keyText(key: Node): string {

@@ -10,7 +10,6 @@ import type { BufferBudget } from "@sallyport/shared/mux/budget";
 import { type CloseCause, DEFAULT_MUX_LIMITS, MuxConnection } from "@sallyport/shared/mux/connection";
 import type { Stream, StreamHandler } from "@sallyport/shared/mux/stream";
 import type { Transport } from "@sallyport/shared/mux/transport";
-import { wsTransport } from "@sallyport/shared/mux/ws-transport";
 import { GoawayReason } from "@sallyport/shared/protocol/codes";
 import { connectorHandshake, HandshakeError } from "@sallyport/shared/protocol/handshake";
 import type { OpenHead } from "@sallyport/shared/protocol/head";
@@ -62,8 +61,7 @@ export interface ConnectOptions {
 export function connector(options: ConnectOptions): Connect {
   return async (events, signal) => {
     const { clock, software, credential } = options;
-    const { socket, localAddress } = await dial({ ...options.dial(), userAgent: software, clock, signal });
-    const transport = wsTransport(socket, clock);
+    const { transport, localAddress } = await dial({ ...options.dial(), userAgent: software, clock, signal });
     const onAbort = (): void => transport.terminate();
     signal.addEventListener("abort", onAbort, { once: true });
     try {

@@ -32,7 +32,7 @@ beforeAll(() => {
 });
 
 afterEach(() => {
-  for (const { socket } of dialled.splice(0)) socket.terminate();
+  for (const { transport } of dialled.splice(0)) transport.terminate();
   for (const socket of sockets) socket.destroy();
   for (const server of servers.splice(0)) server.close();
 });
@@ -112,10 +112,9 @@ async function failure(url: string, environment?: Environment, more?: Partial<Di
 describe("straight to the relay", () => {
   test("opens ws:// on loopback, by a name under localhost, with our subprotocol and path", async () => {
     const { port, upgrades } = await relay(false);
-    const { socket, localAddress } = await attempt(`http://auth.relay.localhost:${port}`);
-    expect(socket.protocol).toBe("sallyport.v1");
+    const { localAddress } = await attempt(`http://auth.relay.localhost:${port}`);
     expect(localAddress).toBe("127.0.0.1");
-    expect(upgrades[0]).toMatchObject({ url: "/.sallyport/tunnel", headers: { "user-agent": "sallyport/test" } });
+    expect(upgrades[0]).toMatchObject({ url: "/.sallyport/tunnel", headers: { "user-agent": "sallyport/test", "sec-websocket-protocol": "sallyport.v1" } });
     expect(upgrades[0]?.headers["sec-websocket-extensions"]).toBeUndefined();
   });
 
@@ -123,9 +122,26 @@ describe("straight to the relay", () => {
     expect(await failure("http://auth.example.com")).toMatchObject({ code: "ERR_DIAL_INSECURE", retryable: false });
   });
 
+  test("loses nothing that the relay says together with its 101", async () => {
+    const server = createHttpServer();
+    server.on("upgrade", (request, socket, head) => {
+      const webSockets = new WebSocketServer({ noServer: true });
+      socket.cork();
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => webSocket.send(Buffer.from("first")));
+      socket.uncork();
+    });
+    const { transport } = await attempt(`http://127.0.0.1:${await listen(server)}`);
+    const received = await new Promise<string>((resolve) => {
+      const ignore = (): void => undefined;
+      transport.setReceiver({ onMessage: (message) => resolve(message.toString()), onInvalidMessage: ignore, onDrain: ignore, onClose: () => resolve("closed") });
+    });
+    expect(received).toBe("first");
+  });
+
   test("verifies TLS with a private CA", async () => {
-    const { port } = await relay(true);
-    expect((await attempt(`https://auth.relay.localhost:${port}`, {}, { ca })).socket.readyState).toBe(1);
+    const { port, upgrades } = await relay(true);
+    await attempt(`https://auth.relay.localhost:${port}`, {}, { ca });
+    expect(upgrades).toHaveLength(1);
   });
 
   test("names the remedy when the CA is unknown", async () => {
@@ -204,8 +220,7 @@ describe("through an HTTP CONNECT proxy", () => {
     const { port, upgrades } = await relay(true);
     const proxy = await connectProxy(port);
     const url = new URL(`http://user:word@127.0.0.1:${proxy.port}`);
-    const { socket } = await attempt(`https://auth.relay.localhost:${port}`, {}, { ca, proxy: { kind: "proxy", url, why: "test" } });
-    expect(socket.readyState).toBe(1);
+    await attempt(`https://auth.relay.localhost:${port}`, {}, { ca, proxy: { kind: "proxy", url, why: "test" } });
     expect(upgrades).toHaveLength(1);
     expect(proxy.connects[0]?.authority).toBe(`auth.relay.localhost:${port}`);
   });

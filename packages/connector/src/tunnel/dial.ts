@@ -2,7 +2,8 @@
 // Knows nothing of frames and credentials. Trying again is the supervisor's business.
 
 import { type Clock, systemClock } from "@sallyport/shared/clock";
-import { WS_LIMITS } from "@sallyport/shared/mux/ws-transport";
+import type { Transport } from "@sallyport/shared/mux/transport";
+import { WS_LIMITS, wsTransport } from "@sallyport/shared/mux/ws-transport";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent } from "node:https";
 import { getCACertificates } from "node:tls";
@@ -35,7 +36,8 @@ export interface DialOptions {
 
 /** An open WebSocket and the address it leaves this machine from. */
 export interface Dialled {
-  readonly socket: WebSocket;
+  /** Holds what arrives until a receiver is set. */
+  readonly transport: Transport;
   readonly localAddress: string | undefined;
 }
 
@@ -115,9 +117,8 @@ function opened(socket: WebSocket, context: DialContext, options: DialOptions): 
     socket.once("open", () => {
       done();
       socket.off("error", onError);
-      // Until the transport listens an error has no other listener, and would end the process.
-      socket.on("error", () => undefined);
-      resolve({ socket, localAddress });
+      // Here and not after the promise: the relay speaks first, and its message may be the very next event.
+      resolve({ transport: wsTransport(socket, clock), localAddress });
     });
     const onError = (error: Error): void => fail(failureOf(error, context));
     // Stays until 'open': terminate() reports a second error that nobody else would catch.
