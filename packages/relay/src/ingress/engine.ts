@@ -6,6 +6,7 @@ import type { Clock, Timer } from "@sallyport/shared/clock";
 import type { ExchangeListener, IngressExchange, Peer } from "./exchange.ts";
 import type { IngressLimits } from "./limits.ts";
 import type { RefusalCode } from "./refusals.ts";
+import { respondWith } from "./respond.ts";
 
 /** A visitor that an engine turned away before the pipeline saw an exchange. */
 export interface EngineRefusal {
@@ -28,6 +29,7 @@ export interface EngineContext {
   readonly bodyWatch: BodyWatch;
   readonly onExchange: ExchangeListener;
   readonly onRefused: (refusal: EngineRefusal) => void;
+  readonly onFault: (error: unknown) => void;
   readonly newRequestId: () => string;
   /** True from the moment the server drains: every answer on HTTP/1.1 then closes its connection. */
   readonly stopping: () => boolean;
@@ -88,12 +90,17 @@ export class BodyWatch {
   }
 }
 
-/** Hands an exchange to its owner; a fault there answers 500 instead of ending the process (R-L9). */
-export function dispatch(context: EngineContext, exchange: IngressExchange): void {
+/**
+ * Hands an exchange to its owner. A fault there is reported and answered with 500, or cuts the answer that had begun;
+ * it never ends the process (R-L9).
+ */
+export function dispatch(context: EngineContext, exchange: IngressExchange & { readonly unanswered: boolean }): void {
   try {
     context.onExchange(exchange);
-  } catch {
-    exchange.abort();
+  } catch (error) {
+    context.onFault(error);
+    if (exchange.unanswered) respondWith(exchange, "ERR_RELAY_INTERNAL", { requestId: context.newRequestId() });
+    else exchange.abort();
   }
 }
 
@@ -101,8 +108,17 @@ export function dispatch(context: EngineContext, exchange: IngressExchange): voi
 export const NEVER_FORWARDED: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** What both engines refuse by the head alone, before anybody looks at routes: forbidden methods, target length, field count and size. */
-export function headLimitRefusal(method: string, target: string, fields: readonly string[], limits: IngressLimits): RefusalCode | undefined {
+export function headLimitRefusal(
+  method: string,
+  target: string,
+  fields: readonly string[],
+  limits: IngressLimits,
+): RefusalCode | undefined {
   if (NEVER_FORWARDED.has(method)) return "ERR_METHOD_NOT_ALLOWED";
   if (target.length > limits.maxUrlBytes) return "ERR_REQUEST_TARGET_TOO_LONG";
-  return checkFieldLimits(fields, { maxFields: limits.maxHeaderFields, maxBytes: limits.maxHeaderBytes, maxCookieBytes: limits.maxHeaderBytes });
+  return checkFieldLimits(fields, {
+    maxFields: limits.maxHeaderFields,
+    maxBytes: limits.maxHeaderBytes,
+    maxCookieBytes: limits.maxHeaderBytes,
+  });
 }

@@ -162,7 +162,8 @@ describe("several requests on one connection (R-D7)", () => {
 });
 
 describe("upgrades (R-D5)", () => {
-  const UPGRADE = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  const UPGRADE =
+    "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
   it("hold what the visitor pipelined until the switch, then carry raw bytes both ways with half-close", async () => {
     const { port, exchanges } = await start();
@@ -175,7 +176,9 @@ describe("upgrades (R-D5)", () => {
     exchange.switchProtocols(["Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
     exchange.resume();
     await visitor.until(/\r\n\r\n$/);
-    expect(visitor.received).toBe("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    expect(visitor.received).toBe(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+    );
     await recorder.until(() => recorder.text === "GET /smuggled HTTP/1.1\r\n\r\n");
     exchange.write(Buffer.from("\x81\x02hi", "latin1"));
     await visitor.until(/\x81\x02hi$/);
@@ -216,7 +219,9 @@ describe("upgrades (R-D5)", () => {
 
   it.each(["h2c", "websocket, h2c", "TLS/1.0"])("to %s are ordinary requests", async (token) => {
     const { port, exchanges } = await start((exchange) => answer(exchange));
-    const visitor = new RawVisitor(port).send(`GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${token}\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`);
+    const visitor = new RawVisitor(port).send(
+      `GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${token}\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n`,
+    );
     expect(await visitor.until(/ok$/)).toMatch(/^HTTP\/1\.1 200/);
     expect(exchanges.list[0]?.exchange.request.upgrade).toBe(false);
     visitor.socket.destroy();

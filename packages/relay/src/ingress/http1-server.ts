@@ -5,7 +5,8 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { dispatch, headLimitRefusal, NEVER_FORWARDED, type ConnectionInfo, type EngineContext } from "./engine.ts";
-import { Http1Exchange, ignoreError, TrackedResponse, type Http1Host } from "./http1.ts";
+import { Http1Exchange, type Http1Host } from "./http1.ts";
+import { ignoreError, TrackedResponse } from "./http1-message.ts";
 import { answerOnSocket, Http1UpgradeExchange } from "./http1-upgrade.ts";
 import type { IngressLimits } from "./limits.ts";
 import { lingeringClose } from "./linger.ts";
@@ -108,7 +109,12 @@ class Http1Connection implements Http1Host {
   #start(next: Waiting): void {
     const exchange = new Http1Exchange(this, next.req, next.res, next.kind === "continue");
     this.#active = exchange;
-    const refusal = next.kind === "bad-expectation" ? "ERR_EXPECT" : this.#lateUpgrade === next.req ? "ERR_UPGRADE_PIPELINED" : headRefusal(next.req, this.context.limits);
+    const refusal =
+      next.kind === "bad-expectation"
+        ? "ERR_EXPECT"
+        : this.#lateUpgrade === next.req
+          ? "ERR_UPGRADE_PIPELINED"
+          : headRefusal(next.req, this.context.limits);
     if (refusal === undefined) dispatch(this.context, exchange);
     else this.#refuse(exchange, refusal);
   }
@@ -215,12 +221,15 @@ function headRefusal(req: IncomingMessage, limits: IngressLimits): RefusalCode |
 }
 
 /** undefined: the connection broke, there is nobody to answer. */
-function refusalOfParserError(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer; readonly bytesParsed?: number }): RefusalCode | undefined {
+function refusalOfParserError(
+  error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer; readonly bytesParsed?: number },
+): RefusalCode | undefined {
   const { code } = error;
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "ERR_REQUEST_TIMEOUT";
   if (code === "HPE_HEADER_OVERFLOW") return "ERR_FIELDS_TOO_LARGE";
   if (code === "HPE_INVALID_METHOD") return refusalOfMethod(error.rawPacket, error.bytesParsed ?? 0);
-  if (code === "HPE_INVALID_TRANSFER_ENCODING" || code === "HPE_UNEXPECTED_CONTENT_LENGTH" || code === "HPE_INVALID_CONTENT_LENGTH") return "ERR_REQUEST_FRAMING";
+  if (code === "HPE_INVALID_TRANSFER_ENCODING" || code === "HPE_UNEXPECTED_CONTENT_LENGTH" || code === "HPE_INVALID_CONTENT_LENGTH")
+    return "ERR_REQUEST_FRAMING";
   if (code?.startsWith("HPE_CHUNK_") === true || code === "HPE_INVALID_CHUNK_SIZE") return "ERR_REQUEST_FRAMING";
   return code?.startsWith("HPE_") === true ? "ERR_REQUEST_MALFORMED" : undefined;
 }

@@ -8,7 +8,8 @@ import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
 import type { ConnectionInfo, EngineContext } from "./engine.ts";
 import type { AbortReason, IngressExchange, IngressHandler, IngressRequest, TakenUpgrade } from "./exchange.ts";
-import { describeRequest, Http1Exchange, ignoreError, TrackedResponse } from "./http1.ts";
+import { Http1Exchange } from "./http1.ts";
+import { describeRequest, ignoreError, TrackedResponse } from "./http1-message.ts";
 import { lingeringClose } from "./linger.ts";
 import { prepareHead } from "./outgoing.ts";
 
@@ -40,6 +41,10 @@ export class Http1UpgradeExchange implements IngressExchange {
     socket.on("error", ignoreError);
     socket.on("close", () => this.#socketClosed());
     if (pipelined.length > 0) socket.unshift(pipelined);
+  }
+
+  get unanswered(): boolean {
+    return this.#phase === "waiting";
   }
 
   get abortReason(): AbortReason | undefined {

@@ -10,12 +10,26 @@ describe("an HTTP/1.1 exchange", () => {
   it("hands over the head as received and keeps order, case and duplicates both ways", async () => {
     const exchanges = new Exchanges();
     const { port } = await startServer({ onExchange: exchanges.onExchange });
-    const visitor = new RawVisitor(port).send("GET /a//b?c HTTP/1.1\r\nHost: a\r\nX-B: 1\r\nx-a: 2\r\nX-b: 3\r\nx_u: \xe9\r\n__proto__: p\r\n\r\n");
+    const visitor = new RawVisitor(port).send(
+      "GET /a//b?c HTTP/1.1\r\nHost: a\r\nX-B: 1\r\nx-a: 2\r\nX-b: 3\r\nx_u: \xe9\r\n__proto__: p\r\n\r\n",
+    );
     const { exchange } = await exchanges.at(0);
-    expect(exchange.request).toMatchObject({ httpVersion: "1.1", method: "GET", target: "/a//b?c", authority: undefined, scheme: "http", upgrade: false, bodyless: true });
+    expect(exchange.request).toMatchObject({
+      httpVersion: "1.1",
+      method: "GET",
+      target: "/a//b?c",
+      authority: undefined,
+      scheme: "http",
+      upgrade: false,
+      bodyless: true,
+    });
     expect(exchange.request.fields).toEqual(["Host", "a", "X-B", "1", "x-a", "2", "X-b", "3", "x_u", "\xe9", "__proto__", "p"]);
     expect(exchange.request.peer.address).toBe("127.0.0.1");
-    exchange.sendHead(200, ["X-Z", "1", "x-y", "2", "x-z", "3", "Content-Length", "2", "Connection", "x-z", "Transfer-Encoding", "gzip"], false);
+    exchange.sendHead(
+      200,
+      ["X-Z", "1", "x-y", "2", "x-z", "3", "Content-Length", "2", "Connection", "x-z", "Transfer-Encoding", "gzip"],
+      false,
+    );
     exchange.write(Buffer.from("hi"));
     exchange.end();
     const text = await visitor.until(/hi$/);
@@ -48,7 +62,9 @@ describe("an HTTP/1.1 exchange", () => {
       },
     });
     const visitor = new RawVisitor(port).send(GET);
-    expect(await visitor.until(/ok$/)).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>; rel=preload\r\nLink: <\/b\.js>\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    expect(await visitor.until(/ok$/)).toMatch(
+      /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>; rel=preload\r\nLink: <\/b\.js>\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
+    );
     visitor.socket.destroy();
     expect(await new RawVisitor(port).send("GET / HTTP/1.0\r\nHost: a\r\n\r\n").all()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   });
@@ -116,9 +132,19 @@ describe("an HTTP/1.1 exchange", () => {
     const { port } = await startServer({ onExchange: exchanges.onExchange });
     const visitor = new RawVisitor(port).send(GET);
     const { exchange } = await exchanges.at(0);
-    for (const fields of [["X-A", "1\r\nX-B: 2"], ["X A", "1"], ["X-A", "\0"], ["", "1"], ["X-A", "\u0100"], ["Content-Length", "1, 1"], ["Content-Length", "1", "content-length", "2"]]) {
+    for (const fields of [
+      ["X-A", "1\r\nX-B: 2"],
+      ["X A", "1"],
+      ["X-A", "\0"],
+      ["", "1"],
+      ["X-A", "\u0100"],
+      ["Content-Length", "1, 1"],
+      ["Content-Length", "1", "content-length", "2"],
+    ]) {
       expect(() => exchange.sendHead(200, fields, false)).toThrow(/cannot be written/);
-      expect(() => exchange.sendInformational(103, fields.length > 2 || fields[0] === "Content-Length" ? ["\n", ""] : fields)).toThrow(/cannot be written/);
+      expect(() => exchange.sendInformational(103, fields.length > 2 || fields[0] === "Content-Length" ? ["\n", ""] : fields)).toThrow(
+        /cannot be written/,
+      );
     }
     answer(exchange);
     expect(await visitor.until(/ok$/)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
@@ -200,7 +226,11 @@ describe("request bodies", () => {
   it("end with 408 when no byte comes for the idle limit, and not while the owner is paused", async () => {
     const exchanges = new Exchanges();
     const refused: EngineRefusal[] = [];
-    const { port } = await startServer({ onExchange: exchanges.onExchange, limits: { requestBodyIdleMs: 80 }, onRefused: (refusal) => void refused.push(refusal) });
+    const { port } = await startServer({
+      onExchange: exchanges.onExchange,
+      limits: { requestBodyIdleMs: 80 },
+      onRefused: (refusal) => void refused.push(refusal),
+    });
     const visitor = new RawVisitor(port).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
     const paused = new RawVisitor(port).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
     const { exchange, recorder } = await exchanges.at(0);
@@ -215,10 +245,12 @@ describe("request bodies", () => {
   });
 
   it("that are refused unread do not cost the visitor the answer: no reset overtakes it", async () => {
-    const { port } = await startServer({ onExchange: (exchange) => {
-      exchange.closeConnectionAfter();
-      answer(exchange, "too large", 413);
-    } });
+    const { port } = await startServer({
+      onExchange: (exchange) => {
+        exchange.closeConnectionAfter();
+        answer(exchange, "too large", 413);
+      },
+    });
     const visitor = new RawVisitor(port).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 700000\r\n\r\n");
     visitor.send(Buffer.alloc(700_000));
     expect(await visitor.all()).toMatch(/^HTTP\/1\.1 413 [^]*too large$/);
@@ -227,10 +259,12 @@ describe("request bodies", () => {
 
   it("that go on after the answer end the connection, and nothing of them is read as a request", async () => {
     const exchanges = new Exchanges();
-    const { port } = await startServer({ onExchange: (exchange) => {
-      exchanges.onExchange(exchange);
-      answer(exchange);
-    } });
+    const { port } = await startServer({
+      onExchange: (exchange) => {
+        exchanges.onExchange(exchange);
+        answer(exchange);
+      },
+    });
     const visitor = new RawVisitor(port).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\npart");
     await visitor.until(/ok$/);
     visitor.send(GET);
@@ -262,10 +296,12 @@ describe("100-continue", () => {
 
   it("is not sent before a refusal: final answer, close, body never read (R-D6)", async () => {
     const exchanges = new Exchanges();
-    const { port } = await startServer({ onExchange: (exchange) => {
-      exchanges.onExchange(exchange);
-      answer(exchange, "no", 401);
-    } });
+    const { port } = await startServer({
+      onExchange: (exchange) => {
+        exchanges.onExchange(exchange);
+        answer(exchange, "no", 401);
+      },
+    });
     const text = await new RawVisitor(port).send(`${HEAD}abc${GET}`).all();
     expect(text).toMatch(/^HTTP\/1\.1 401 [^]*Connection: close/);
     expect(exchanges.list.length).toBe(1);

@@ -2,18 +2,14 @@
 // request without body costs one on 'close' and one on 'error'. Raw field arrays in and out, no stream piping.
 // On the path: visitor -> [here] -> pipeline. Must not know routing, identity, policy or tunnels.
 
-import { ServerResponse, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
 import type { ConnectionInfo, EngineContext, WatchedBody } from "./engine.ts";
 import type { AbortReason, IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";
+import { describeRequest, flushSoon, ignoreError, inPairs, type TrackedResponse } from "./http1-message.ts";
 import { hasNoBody, prepareHead, prepareTrailers } from "./outgoing.ts";
 import { respondWith } from "./respond.ts";
-
-/** The response object that createServer makes; carries its exchange, so that listeners need no closure. */
-export class TrackedResponse extends ServerResponse {
-  exchange: Http1Exchange | undefined;
-}
 
 /** The connection an exchange runs on, as far as the exchange needs it. */
 export interface Http1Host {
@@ -277,45 +273,6 @@ export class Http1Exchange implements IngressExchange, WatchedBody {
   }
 }
 
-export function describeRequest(info: ConnectionInfo, req: IncomingMessage, upgrade: boolean): IngressRequest {
-  const length = req.headers["content-length"];
-  return {
-    httpVersion: req.httpVersionMajor === 1 && req.httpVersionMinor === 0 ? "1.0" : "1.1",
-    method: req.method ?? "",
-    target: req.url ?? "",
-    authority: undefined,
-    fields: req.rawHeaders,
-    scheme: info.scheme,
-    serverName: info.serverName,
-    peer: info.peer,
-    upgrade,
-    bodyless: req.headers["transfer-encoding"] === undefined && (length === undefined || length === "0"),
-  };
-}
-
 function onResponseClose(this: TrackedResponse): void {
-  this.exchange?.responseClosed();
-}
-
-/** Faults of a socket reach the exchange as 'close'; without a listener they would end the process (R-L9). */
-export function ignoreError(): void {}
-
-/** Heads that wait for the end of this turn, so that a head and its first bytes leave in one write. */
-const unflushed: TrackedResponse[] = [];
-
-function flushSoon(res: TrackedResponse): void {
-  if (unflushed.push(res) === 1) process.nextTick(flushAll);
-}
-
-function flushAll(): void {
-  for (const res of unflushed) {
-    if (!res.destroyed && !res.writableEnded) res.flushHeaders();
-  }
-  unflushed.length = 0;
-}
-
-function inPairs(fields: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < fields.length; i += 2) pairs.push([fields[i] as string, fields[i + 1] as string]);
-  return pairs;
+  (this.exchange as Http1Exchange | undefined)?.responseClosed();
 }

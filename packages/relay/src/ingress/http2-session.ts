@@ -2,7 +2,13 @@
 // that it provokes, floods of SETTINGS and PING, sessions that never speak or never do anything.
 // Must not know routing, identity, policy or tunnels.
 
-import { performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream, type ServerOptions } from "node:http2";
+import {
+  performServerHandshake,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { Timer } from "@sallyport/shared/clock";
 import { dispatch, headLimitRefusal, type ConnectionInfo, type EngineContext } from "./engine.ts";

@@ -14,7 +14,9 @@ afterEach(async () => {
   await stopServers();
 });
 
-async function start(options: Partial<IngressServerOptions> & Pick<IngressServerOptions, "onExchange">): Promise<Awaited<ReturnType<typeof startServer>> & { client: ClientHttp2Session }> {
+async function start(
+  options: Partial<IngressServerOptions> & Pick<IngressServerOptions, "onExchange">,
+): Promise<Awaited<ReturnType<typeof startServer>> & { client: ClientHttp2Session }> {
   const started = await startServer({ ...listening(), ...options });
   return { ...started, client: await connectTo(started.port) };
 }
@@ -24,7 +26,10 @@ function listening(): Pick<IngressServerOptions, "listeners"> {
 }
 
 async function connectTo(port: number): Promise<ClientHttp2Session> {
-  const session = connect("https://app.test", { createConnection: () => tlsConnect({ port, host: "127.0.0.1", servername: "app.test", rejectUnauthorized: false, ALPNProtocols: ["h2"] }) });
+  const session = connect("https://app.test", {
+    createConnection: () =>
+      tlsConnect({ port, host: "127.0.0.1", servername: "app.test", rejectUnauthorized: false, ALPNProtocols: ["h2"] }),
+  });
   session.on("error", () => {});
   sessions.push(session);
   await once(session, "connect");
@@ -36,7 +41,9 @@ function closed(stream: ClientHttp2Stream): Promise<void> {
   return new Promise((resolve) => void stream.once("close", () => resolve()));
 }
 
-async function response(stream: ClientHttp2Stream): Promise<{ headers: IncomingHttpHeaders; raw: string[]; body: string; trailers: string[]; code: number }> {
+async function response(
+  stream: ClientHttp2Stream,
+): Promise<{ headers: IncomingHttpHeaders; raw: string[]; body: string; trailers: string[]; code: number }> {
   let body = "";
   let trailers: string[] = [];
   stream.on("error", () => {});
@@ -58,9 +65,22 @@ describe("an HTTP/2 exchange", () => {
     const { client } = await start({ onExchange: exchanges.onExchange });
     const stream = client.request({ ":path": "/a//b?c", ":method": "GET", "x-b": ["1", "2"], cookie: ["a=1", "b=2"] });
     const { exchange, recorder } = await exchanges.at(0);
-    expect(exchange.request).toMatchObject({ httpVersion: "2.0", method: "GET", target: "/a//b?c", authority: "app.test:443", scheme: "https", serverName: "app.test", upgrade: false, bodyless: true });
+    expect(exchange.request).toMatchObject({
+      httpVersion: "2.0",
+      method: "GET",
+      target: "/a//b?c",
+      authority: "app.test:443",
+      scheme: "https",
+      serverName: "app.test",
+      upgrade: false,
+      bodyless: true,
+    });
     expect(exchange.request.fields).toEqual(["x-b", "1", "x-b", "2", "cookie", "a=1", "cookie", "b=2"]);
-    exchange.sendHead(200, ["X-Z", "1", "x-y", "2", "X-Z", "3", "Connection", "x", "Keep-Alive", "5", "Transfer-Encoding", "chunked", "Upgrade", "h3"], false);
+    exchange.sendHead(
+      200,
+      ["X-Z", "1", "x-y", "2", "X-Z", "3", "Connection", "x", "Keep-Alive", "5", "Transfer-Encoding", "chunked", "Upgrade", "h3"],
+      false,
+    );
     exchange.write(Buffer.from("hi"));
     exchange.end(["X-T", "1", "x-u", "2", "X-T", "3"]);
     const { raw, body, trailers } = await response(stream);
@@ -157,7 +177,14 @@ describe("an HTTP/2 exchange", () => {
     const exchanges = new Exchanges();
     const { port } = await start({ onExchange: exchanges.onExchange });
     const visitor = new RawHttp2(port);
-    for (const [index, [flows, code]] of ([[true, 8], [false, 8], [true, 0], [false, 0]] as const).entries()) {
+    for (const [index, [flows, code]] of (
+      [
+        [true, 8],
+        [false, 8],
+        [true, 0],
+        [false, 0],
+      ] as const
+    ).entries()) {
       const id = index * 2 + 1;
       visitor.post(id).frame(FrameType.DATA, 0, id, Buffer.from("part"));
       const { exchange, recorder } = await exchanges.at(index);
@@ -257,7 +284,13 @@ describe("what the session itself refuses", () => {
     const { client } = await start({ onExchange: exchanges.onExchange, onRefused: ({ code }) => void refused.push(code) });
     const many = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`x-${index}`, "1"]));
     const statuses = [];
-    for (const headers of [{ ":method": "CONNECT", ":authority": "b:443" }, { ":method": "TRACE" }, many, { ":path": `/${"x".repeat(8_192)}` }, { "x-a": "x".repeat(16_384) }]) {
+    for (const headers of [
+      { ":method": "CONNECT", ":authority": "b:443" },
+      { ":method": "TRACE" },
+      many,
+      { ":path": `/${"x".repeat(8_192)}` },
+      { "x-a": "x".repeat(16_384) },
+    ]) {
       statuses.push((await response(client.request(headers))).headers[":status"]);
     }
     expect(statuses).toEqual([405, 405, 431, 414, 431]);

@@ -9,7 +9,14 @@ import { hasNoBody, prepareHead, prepareTrailers } from "./outgoing.ts";
 import { respondWith } from "./respond.ts";
 
 /** RFC 9113 section 7. */
-export const Http2Code = { NO_ERROR: 0x0, PROTOCOL_ERROR: 0x1, INTERNAL_ERROR: 0x2, REFUSED_STREAM: 0x7, CANCEL: 0x8, ENHANCE_YOUR_CALM: 0xb } as const;
+export const Http2Code = {
+  NO_ERROR: 0x0,
+  PROTOCOL_ERROR: 0x1,
+  INTERNAL_ERROR: 0x2,
+  REFUSED_STREAM: 0x7,
+  CANCEL: 0x8,
+  ENHANCE_YOUR_CALM: 0xb,
+} as const;
 
 /** The session an exchange runs on, as far as the exchange needs it. */
 export interface Http2Host {
@@ -55,6 +62,11 @@ export class Http2Exchange implements IngressExchange, WatchedBody {
 
   get abortReason(): AbortReason | undefined {
     return this.#abortReason;
+  }
+
+  /** True as long as no final response was begun. */
+  get unanswered(): boolean {
+    return this.#phase === "waiting";
   }
 
   setHandler(handler: IngressHandler): void {
@@ -249,7 +261,12 @@ export class Http2Exchange implements IngressExchange, WatchedBody {
   }
 }
 
-function describeStream(info: ConnectionInfo, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): IngressRequest {
+function describeStream(
+  info: ConnectionInfo,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+): IngressRequest {
   // Pseudo-fields come first (RFC 9113 section 8.3; nghttp2 refuses another order).
   let firstField = 0;
   while (firstField < rawHeaders.length && (rawHeaders[firstField] as string).startsWith(":")) firstField += 2;

@@ -6,7 +6,7 @@ import { createServer as createTlsServer, type Server as TlsServer, type TLSSock
 import { SallyportError } from "@sallyport/shared/errors";
 import type { EngineContext } from "./engine.ts";
 import type { Peer } from "./exchange.ts";
-import { ignoreError } from "./http1.ts";
+import { ignoreError } from "./http1-message.ts";
 import { Http1Engine } from "./http1-server.ts";
 import { Http2Engine } from "./http2-session.ts";
 import { MAX_PROXY_HEADER_BYTES, parseProxyHeader } from "./proxy-protocol.ts";
@@ -46,7 +46,10 @@ export class Listener {
       this.#http2 = new Http2Engine(context);
       this.#tls = this.#createTls(this.#certificates, this.#http2);
     }
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS }, (socket) => this.#accept(socket));
+    this.#server = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS },
+      (socket) => this.#accept(socket),
+    );
   }
 
   get http2Sessions(): number {
@@ -57,7 +60,13 @@ export class Listener {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
       const fail = (cause: NodeJS.ErrnoException): void =>
-        reject(new SallyportError("ERR_INGRESS_LISTEN", `Cannot listen on ${host} port ${port}: ${cause.code ?? "unknown"}. Free the port or choose another.`, { cause }));
+        reject(
+          new SallyportError(
+            "ERR_INGRESS_LISTEN",
+            `Cannot listen on ${host} port ${port}: ${cause.code ?? "unknown"}. Free the port or choose another.`,
+            { cause },
+          ),
+        );
       this.#server.once("error", fail);
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off("error", fail);

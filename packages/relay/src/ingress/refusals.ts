@@ -11,7 +11,13 @@ import type { UpgradeRefusalCode } from "@sallyport/shared/http/upgrade";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 
 /** Input that was not understood: the readers of shared/http name what exactly. */
-type InputRefusalCode = TargetRefusalCode | AuthorityRefusalCode | FramingRefusalCode | FieldLimitCode | FieldsRefusalCode | UpgradeRefusalCode;
+type InputRefusalCode =
+  | TargetRefusalCode
+  | AuthorityRefusalCode
+  | FramingRefusalCode
+  | FieldLimitCode
+  | FieldsRefusalCode
+  | UpgradeRefusalCode;
 
 /** Every code that a visitor can get in `Sallyport-Error`. */
 export type RefusalCode =
@@ -124,7 +130,10 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
   ERR_FIELD_VALUE: malformed("The value of a header has characters that are not allowed."),
   ERR_CONNECTION_OPTION: malformed("The Connection header names a header that has to reach the other end."),
   ERR_UPGRADE_METHOD: malformed("A WebSocket handshake needs the method GET."),
-  ERR_UPGRADE_VERSION: malformed("The WebSocket handshake asks for a version other than 13.", { status: 426, title: "WebSocket version not known" }),
+  ERR_UPGRADE_VERSION: malformed("The WebSocket handshake asks for a version other than 13.", {
+    status: 426,
+    title: "WebSocket version not known",
+  }),
   ERR_UPGRADE_KEY: malformed("The key of the WebSocket handshake is missing or not valid."),
   ERR_UPGRADE_BODY: malformed("A WebSocket handshake has no body."),
   ERR_UPGRADE_PIPELINED: malformed("A WebSocket handshake came before the answer to an earlier request on the same connection."),
@@ -269,7 +278,8 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     title: "Refused by the connector",
     meaning: "The connector in front of the application checks for itself who is asking, and did not accept this request.",
     visitorRemedy: "Try again once. If it stays, give the request id to the people who run this service.",
-    operatorRemedy: "The connector's log names the reason: local `require`, expired key manifest, clock skew, or another tunnel's assertion.",
+    operatorRemedy:
+      "The connector's log names the reason: local `require`, expired key manifest, clock skew, or another tunnel's assertion.",
   },
   ERR_ORIGIN_UNREACHABLE: {
     status: 502,

@@ -2,7 +2,16 @@ import { describe, expect, it } from "vitest";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 import { firstValue, type Fields } from "@sallyport/shared/http/fields";
 import type { IngressExchange, IngressRequest } from "./exchange.ts";
-import { isNavigation, rawRefusal, REFUSALS, refusalOfReset, respondRedirect, respondWith, type Refusal, type RefusalCode } from "./respond.ts";
+import {
+  isNavigation,
+  rawRefusal,
+  REFUSALS,
+  refusalOfReset,
+  respondRedirect,
+  respondWith,
+  type Refusal,
+  type RefusalCode,
+} from "./respond.ts";
 
 const CODES = Object.keys(REFUSALS) as RefusalCode[];
 const NAVIGATION = ["Sec-Fetch-Mode", "navigate", "Accept", "text/html,*/*;q=0.8"];
@@ -17,10 +26,23 @@ class Sink {
   readonly exchange: IngressExchange;
 
   constructor(request: Partial<IngressRequest> = {}) {
-    const whole: IngressRequest = { httpVersion: "1.1", method: "GET", target: "/", authority: undefined, fields: [], scheme: "https", serverName: undefined, peer: { address: "::1", port: 1 }, upgrade: false, bodyless: true, ...request };
+    const whole: IngressRequest = {
+      httpVersion: "1.1",
+      method: "GET",
+      target: "/",
+      authority: undefined,
+      fields: [],
+      scheme: "https",
+      serverName: undefined,
+      peer: { address: "::1", port: 1 },
+      upgrade: false,
+      bodyless: true,
+      ...request,
+    };
     const nothing = (): void => {};
     this.exchange = {
       request: whole,
+      abortReason: undefined,
       setHandler: nothing,
       resume: nothing,
       pause: nothing,
@@ -61,7 +83,7 @@ describe("the table of refusals", () => {
     for (const text of [refusal.meaning, refusal.visitorRemedy, refusal.operatorRemedy]) expect(text).toMatch(/^[A-Z`].*[.]$/);
     expect(refusal.title.split(" ").length).toBeLessThanOrEqual(6);
     if (refusal.status === 503) expect(refusal.retryAfterS).toBeGreaterThan(0);
-    if ([400, 408, 413, 414, 417, 421, 431, 501].includes(refusal.status) && refusal.hop === "relay" && !/CREDENTIAL|BODY_TOO/.test(code)) expect(refusal.closes).toBe(true);
+    if (refusal.title === "Request not understood" || [414, 417, 421, 431, 501].includes(refusal.status)) expect(refusal.closes).toBe(true);
   });
 
   it("maps every reset code, and none to a refusal that blames the visitor wrongly", () => {
@@ -83,14 +105,19 @@ describe("an answer of the relay", () => {
       expect(sink.value("cache-control")).toBe("no-store");
       expect(sink.value("x-content-type-options")).toBe("nosniff");
       expect(sink.value("referrer-policy")).toBe("no-referrer");
-      expect(sink.value("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-[^']+'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/);
+      expect(sink.value("content-security-policy")).toMatch(
+        /^default-src 'none'; style-src 'sha256-[^']+'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+      );
       expect(sink.value("content-length")).toBe(String(Buffer.byteLength(sink.body)));
       expect(sink.ended).toBe(true);
     }
   });
 
   it("is JSON for programs, with the sign-in where there is one", () => {
-    const sink = refuse("ERR_LOGIN_REQUIRED", ["Accept", "*/*"], { applicationName: 'gra"fana', loginUrl: "https://auth.example.com/login" });
+    const sink = refuse("ERR_LOGIN_REQUIRED", ["Accept", "*/*"], {
+      applicationName: 'gra"fana',
+      loginUrl: "https://auth.example.com/login",
+    });
     expect(sink.value("content-type")).toBe("application/json; charset=utf-8");
     expect(JSON.parse(sink.body)).toEqual({
       error: "ERR_LOGIN_REQUIRED",
@@ -107,7 +134,14 @@ describe("an answer of the relay", () => {
 
   it("is a page for people, and everything that came from elsewhere is escaped in it", () => {
     const evil = `<script>"'&\u202e`;
-    const sink = refuse("ERR_ACCESS_DENIED", NAVIGATION, { requestId: "r-1", applicationName: evil, detail: evil, signedInAs: evil, loginUrl: "javascript:alert(1)", contact: 'mailto:a@example.com"onclick=x' });
+    const sink = refuse("ERR_ACCESS_DENIED", NAVIGATION, {
+      requestId: "r-1",
+      applicationName: evil,
+      detail: evil,
+      signedInAs: evil,
+      loginUrl: "javascript:alert(1)",
+      contact: 'mailto:a@example.com"onclick=x',
+    });
     expect(sink.value("content-type")).toBe("text/html; charset=utf-8");
     expect(sink.body).not.toMatch(/<script|javascript:|"onclick|\u202e/);
     expect(sink.body.match(/&lt;script&gt;&quot;&#39;&amp;\ufffd/g)?.length).toBe(3);
@@ -150,7 +184,13 @@ describe("an answer of the relay", () => {
     ["ERR_HOST_UNKNOWN", "2"],
   ] as const)("%s reaches a gRPC caller as grpc-status %s in a trailers-only answer", (code, status) => {
     const sink = refuse(code, ["content-type", "application/grpc+proto"], {}, { method: "POST", httpVersion: "2.0" });
-    expect([sink.status, sink.value("grpc-status"), sink.value("content-type"), sink.ended, sink.body]).toEqual([200, status, "application/grpc", true, ""]);
+    expect([sink.status, sink.value("grpc-status"), sink.value("content-type"), sink.ended, sink.body]).toEqual([
+      200,
+      status,
+      "application/grpc",
+      true,
+      "",
+    ]);
     expect(sink.value("grpc-message")).toMatch(new RegExp(`^${code}: [\\x20-\\x24\\x26-\\x7e]+$`));
     expect(sink.value("sallyport-error")).toBe(code);
   });
@@ -185,11 +225,32 @@ describe("a redirect of the relay", () => {
     ["POST", 308, 308],
   ] as const)("answers %s (asked for %s) with %i", (method, status, expected) => {
     const sink = new Sink({ method });
-    respondRedirect(sink.exchange, "https://auth.example.com/login?a=b%20c", { requestId: "r-1", ...(status === undefined ? {} : { status }) });
-    expect([sink.status, sink.value("location"), sink.value("content-length"), sink.value("cache-control")]).toEqual([expected, "https://auth.example.com/login?a=b%20c", "0", "no-store"]);
+    respondRedirect(sink.exchange, "https://auth.example.com/login?a=b%20c", {
+      requestId: "r-1",
+      ...(status === undefined ? {} : { status }),
+    });
+    expect([sink.status, sink.value("location"), sink.value("content-length"), sink.value("cache-control")]).toEqual([
+      expected,
+      "https://auth.example.com/login?a=b%20c",
+      "0",
+      "no-store",
+    ]);
   });
 
-  it.each(["//evil", "/\\evil", "javascript:x", "https://", "https:///x", "login", "", "/a\r\nSet-Cookie: x", "/a b", "/\t/evil", "/\u00e9", "https://good\n"])("to %j throws before anything is sent (R-D10)", (location) => {
+  it.each([
+    "//evil",
+    "/\\evil",
+    "javascript:x",
+    "https://",
+    "https:///x",
+    "login",
+    "",
+    "/a\r\nSet-Cookie: x",
+    "/a b",
+    "/\t/evil",
+    "/\u00e9",
+    "https://good\n",
+  ])("to %j throws before anything is sent (R-D10)", (location) => {
     const sink = new Sink();
     expect(() => respondRedirect(sink.exchange, location, { requestId: "r-1" })).toThrow(/absolute URL or path/);
     expect(sink.status).toBe(0);

@@ -69,7 +69,10 @@ export function respondRedirect(
   options: { readonly requestId: string; readonly status?: 302 | 303 | 307 | 308; readonly fields?: Fields | undefined },
 ): AnsweredRefusal {
   if (!/^(?:https?:\/\/[^/]|\/(?![/\\]))[\x21-\x7e]*$/i.test(location)) {
-    throw new SallyportError("ERR_INGRESS_LOCATION_INVALID", "A redirect needs an absolute URL or path of visible ASCII; nothing was sent.");
+    throw new SallyportError(
+      "ERR_INGRESS_LOCATION_INVALID",
+      "A redirect needs an absolute URL or path of visible ASCII; nothing was sent.",
+    );
   }
   const { method } = exchange.request;
   const status = options.status ?? (method === "GET" || method === "HEAD" ? 302 : 303);
@@ -87,7 +90,16 @@ export function isNavigation(request: IngressRequest): boolean {
 
 /** Request id and the fields of every answer that the relay writes itself. */
 export function ownFields(requestId: string, cacheControl = "no-store"): string[] {
-  return ["Sallyport-Request-Id", requestId, "Cache-Control", cacheControl, "X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer"];
+  return [
+    "Sallyport-Request-Id",
+    requestId,
+    "Cache-Control",
+    cacheControl,
+    "X-Content-Type-Options",
+    "nosniff",
+    "Referrer-Policy",
+    "no-referrer",
+  ];
 }
 
 /**
@@ -180,7 +192,14 @@ const GRPC_UNKNOWN = 2;
 function respondGrpc(exchange: IngressExchange, code: RefusalCode, refusal: Refusal, context: RefusalContext): AnsweredRefusal {
   const message = `${code}: ${refusal.meaning} ${refusal.visitorRemedy} (request ${context.requestId})`;
   const fields = commonFields(code, refusal, context.requestId);
-  fields.push("Content-Type", "application/grpc", "grpc-status", String(GRPC_STATUS[refusal.status] ?? GRPC_UNKNOWN), "grpc-message", percentEncode(message));
+  fields.push(
+    "Content-Type",
+    "application/grpc",
+    "grpc-status",
+    String(GRPC_STATUS[refusal.status] ?? GRPC_UNKNOWN),
+    "grpc-message",
+    percentEncode(message),
+  );
   if (context.fields !== undefined) fields.push(...context.fields);
   if (refusal.closes === true) exchange.closeConnectionAfter();
   exchange.sendHead(200, fields, true);
@@ -191,7 +210,8 @@ function respondGrpc(exchange: IngressExchange, code: RefusalCode, refusal: Refu
 function percentEncode(text: string): string {
   let out = "";
   for (const byte of Buffer.from(text, "utf8")) {
-    out += byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    out +=
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return out;
 }

@@ -22,7 +22,9 @@ beforeAll(() => {
   other = makeCertificate("other.test");
 });
 
-function tls(...certificates: readonly Certificate[]): { listeners: [{ host: string; port: number; tls: { certificates: readonly Certificate[] } }] } {
+function tls(...certificates: readonly Certificate[]): {
+  listeners: [{ host: string; port: number; tls: { certificates: readonly Certificate[] } }];
+} {
   return { listeners: [{ host: HOST, port: 0, tls: { certificates } }] };
 }
 
@@ -47,11 +49,14 @@ async function collect(socket: TLSSocket): Promise<string> {
 describe("TLS", () => {
   it("speaks HTTP/1.1 by ALPN and without ALPN, and tells the server name in lower case", async () => {
     const exchanges = new Exchanges();
-    const { port } = await startServer({ ...tls(certificate), onExchange: (exchange) => {
-      exchanges.onExchange(exchange);
-      exchange.closeConnectionAfter();
-      answer(exchange);
-    } });
+    const { port } = await startServer({
+      ...tls(certificate),
+      onExchange: (exchange) => {
+        exchanges.onExchange(exchange);
+        exchange.closeConnectionAfter();
+        answer(exchange);
+      },
+    });
     for (const [index, options] of [{ servername: "App.Test", ALPNProtocols: ["http/1.1"] }, { servername: "app.test" }, {}].entries()) {
       const socket = await visit(port, options);
       socket.write(GET);
@@ -62,7 +67,11 @@ describe("TLS", () => {
 
   it("refuses a protocol that it does not speak, and the process lives", async () => {
     const refused: RefusedConnection[] = [];
-    const { port } = await startServer({ ...tls(certificate), onExchange: answer, onConnectionRefused: (connection) => void refused.push(connection) });
+    const { port } = await startServer({
+      ...tls(certificate),
+      onExchange: answer,
+      onConnectionRefused: (connection) => void refused.push(connection),
+    });
     const socket = tlsConnect({ port, host: HOST, rejectUnauthorized: false, ALPNProtocols: ["spdy/3"] });
     await once(socket, "error");
     const visitor = new RawVisitor(port).send("GET / HTTP/1.1\r\n\r\n");
@@ -88,7 +97,14 @@ describe("TLS", () => {
 
   it("offers nothing older than TLS 1.2", async () => {
     const { port } = await startServer({ ...tls(certificate), onExchange: answer });
-    const socket = tlsConnect({ port, host: HOST, rejectUnauthorized: false, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" });
+    const socket = tlsConnect({
+      port,
+      host: HOST,
+      rejectUnauthorized: false,
+      minVersion: "TLSv1",
+      maxVersion: "TLSv1.1",
+      ciphers: "DEFAULT@SECLEVEL=0",
+    });
     const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];
     expect(error.code).toMatch(/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS/);
   });
@@ -104,7 +120,11 @@ describe("TLS", () => {
     exchange.sendHead(200, ["Content-Length", "2"], false);
     exchange.write(Buffer.from("o"));
     server.updateCertificates(0, [other]);
-    for (const bad of [[], [{ certPem: certificate.certPem, keyPem: other.keyPem }], [certificate, { certPem: "x", keyPem: new Secret("y") }]]) {
+    for (const bad of [
+      [],
+      [{ certPem: certificate.certPem, keyPem: other.keyPem }],
+      [certificate, { certPem: "x", keyPem: new Secret("y") }],
+    ]) {
       expect(() => server.updateCertificates(0, bad)).toThrow(/[Cc]ertificate/);
     }
     for (const servername of ["app.test", "other.test", ""]) {
@@ -119,7 +139,9 @@ describe("TLS", () => {
   });
 
   it("refuses to start with a key that is not the certificate's", () => {
-    expect(() => createIngressServer({ ...tls({ certPem: certificate.certPem, keyPem: other.keyPem }), clock: systemClock, onExchange: answer })).toThrow(/Certificate 1/);
+    expect(() =>
+      createIngressServer({ ...tls({ certPem: certificate.certPem, keyPem: other.keyPem }), clock: systemClock, onExchange: answer }),
+    ).toThrow(/Certificate 1/);
   });
 });
 
@@ -151,7 +173,16 @@ describe("time limits", () => {
 
   it("do not exist for whole requests (R-I3)", () => {
     const bodyWatch = new BodyWatch(systemClock, 60_000);
-    const context = { limits: DEFAULT_LIMITS, clock: systemClock, bodyWatch, onExchange: answer, onRefused: () => {}, newRequestId: () => "", stopping: () => false };
+    const context = {
+      limits: DEFAULT_LIMITS,
+      clock: systemClock,
+      bodyWatch,
+      onExchange: answer,
+      onRefused: () => {},
+      onFault: () => {},
+      newRequestId: () => "",
+      stopping: () => false,
+    };
     const engine = new Http1Engine(context);
     expect(engine.timeouts).toEqual({ headersTimeout: 15_000, requestTimeout: 0, timeout: 0 });
     engine.drain();
@@ -161,7 +192,11 @@ describe("time limits", () => {
 describe("connections", () => {
   it("are bounded per source address and in all; the refused are reported", async () => {
     const refused: RefusedConnection[] = [];
-    const { port, server } = await startServer({ onExchange: answer, limits: { maxConnectionsPerAddress: 2 }, onConnectionRefused: (connection) => void refused.push(connection) });
+    const { port, server } = await startServer({
+      onExchange: answer,
+      limits: { maxConnectionsPerAddress: 2 },
+      onConnectionRefused: (connection) => void refused.push(connection),
+    });
     const visitors = [new RawVisitor(port).send(GET), new RawVisitor(port).send(GET)];
     await Promise.all(visitors.map((visitor) => visitor.until(/ok$/)));
     const third = new RawVisitor(port).send(GET);
@@ -221,7 +256,13 @@ describe("connections", () => {
   it("on a redirecting listener get 308 to the configured URL, and 421 where there is none", async () => {
     const exchanges = new Exchanges();
     const { port } = await startServer({
-      listeners: [{ host: HOST, port: 0, redirectToHttps: (request) => (request.fields[1] === "a" ? `https://a.example.com${request.target}` : undefined) }],
+      listeners: [
+        {
+          host: HOST,
+          port: 0,
+          redirectToHttps: (request) => (request.fields[1] === "a" ? `https://a.example.com${request.target}` : undefined),
+        },
+      ],
       onExchange: exchanges.onExchange,
     });
     const visitor = new RawVisitor(port).send("GET /x?y HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -273,30 +314,51 @@ describe("closing", () => {
 
   it("of a listener whose port is taken names the address and leaves nothing open", async () => {
     const { port } = await startServer({ onExchange: answer });
-    const second = createIngressServer({ listeners: [{ host: HOST, port: 0 }, { host: HOST, port }], clock: systemClock, onExchange: answer });
+    const second = createIngressServer({
+      listeners: [
+        { host: HOST, port: 0 },
+        { host: HOST, port },
+      ],
+      clock: systemClock,
+      onExchange: answer,
+    });
     await expect(second.start()).rejects.toThrow(`Cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`);
   });
 });
 
 describe("faults", () => {
-  it("in the owner of an exchange end that exchange only", async () => {
+  it("in the owner of an exchange are reported, answered with 500 or cut, and end nothing else", async () => {
     let count = 0;
+    const faults: unknown[] = [];
     const { port } = await startServer({
+      onFault: (error) => void faults.push(error),
       onExchange: (exchange) => {
-        if (++count === 1) throw new Error("fault");
+        count++;
+        if (count === 2) {
+          exchange.sendHead(200, [], false);
+          exchange.write(Buffer.from("half"));
+        }
+        if (count <= 2) throw new Error("fault");
         answer(exchange);
       },
     });
-    await new RawVisitor(port).send(GET).all();
     const visitor = new RawVisitor(port).send(GET);
-    await visitor.until(/ok$/);
-    visitor.socket.destroy();
+    expect(await visitor.until(/ERR_RELAY_INTERNAL[^]*}/)).toMatch(/^HTTP\/1\.1 500 /);
+    expect(await visitor.send(GET).all()).not.toMatch(/0\r\n\r\n$/);
+    const next = new RawVisitor(port).send(GET);
+    await next.until(/ok$/);
+    next.socket.destroy();
+    expect(faults.length).toBe(2);
   });
 
   it("the lenient parser is refused wherever it is switched on (R-D1)", () => {
     refuseInsecureParser(process.execArgv, process.env["NODE_OPTIONS"]);
     refuseInsecureParser(["--enable-source-maps"], "--max-old-space-size=100");
-    for (const [argv, options] of [[["--insecure-http-parser"], undefined], [[], "--x --insecure-http-parser"], [[], "--insecure_http_parser=true"]] as const) {
+    for (const [argv, options] of [
+      [["--insecure-http-parser"], undefined],
+      [[], "--x --insecure-http-parser"],
+      [[], "--insecure_http_parser=true"],
+    ] as const) {
       expect(() => refuseInsecureParser(argv, options)).toThrow(/insecure-http-parser/);
     }
   });

@@ -43,6 +43,8 @@ export interface IngressServerOptions {
   readonly onExchange: ExchangeListener;
   /** Refusals that an engine gave by itself, for record and metrics. */
   readonly onRefused?: ((refusal: EngineRefusal) => void) | undefined;
+  /** What `onExchange` threw; the exchange was answered with 500 or cut. */
+  readonly onFault?: ((error: unknown) => void) | undefined;
   readonly onConnectionRefused?: ((refused: RefusedConnection) => void) | undefined;
   /** Ids of answers that the engines give by themselves. Default: random UUIDs. */
   readonly newRequestId?: (() => string) | undefined;
@@ -173,6 +175,7 @@ class Server implements IngressServer {
       bodyWatch: this.#bodyWatch,
       onExchange: redirect === undefined ? options.onExchange : redirectListener(redirect, newRequestId),
       onRefused: options.onRefused ?? (() => {}),
+      onFault: options.onFault ?? (() => {}),
       newRequestId,
       stopping: () => this.#stopping,
     };
@@ -205,5 +208,8 @@ export function sourceOf(address: string): string {
 export function refuseInsecureParser(execArgv: readonly string[], nodeOptions: string | undefined): void {
   const flags = [...execArgv, ...(nodeOptions ?? "").split(/\s+/)];
   if (!flags.some((flag) => flag.replaceAll("_", "-").startsWith("--insecure-http-parser"))) return;
-  throw new SallyportError("ERR_INGRESS_INSECURE_PARSER", "Node runs with --insecure-http-parser. Remove it from the command line and from NODE_OPTIONS.");
+  throw new SallyportError(
+    "ERR_INGRESS_INSECURE_PARSER",
+    "Node runs with --insecure-http-parser. Remove it from the command line and from NODE_OPTIONS.",
+  );
 }

@@ -22,7 +22,9 @@ export function makeCertificate(...names: readonly string[]): Certificate {
     const cert = join(folder, "cert.pem");
     const alternatives = names.map((name) => `DNS:${name}`).join(",");
     const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-    execFileSync("openssl", [...request, "-subj", "/CN=test", "-addext", `subjectAltName=${alternatives}`, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    execFileSync("openssl", [...request, "-subj", "/CN=test", "-addext", `subjectAltName=${alternatives}`, "-keyout", key, "-out", cert], {
+      stdio: "ignore",
+    });
     return { certPem: readFileSync(cert, "utf8"), keyPem: new Secret(readFileSync(key, "utf8")) };
   } finally {
     rmSync(folder, { recursive: true });
@@ -32,8 +34,15 @@ export function makeCertificate(...names: readonly string[]): Certificate {
 const running = new Set<IngressServer>();
 
 /** One plain listener on a free port of loopback unless `options` says otherwise; {@link stopServers} ends it. */
-export async function startServer(options: Partial<IngressServerOptions> & Pick<IngressServerOptions, "onExchange">): Promise<{ server: IngressServer; port: number }> {
-  const server = createIngressServer({ listeners: [{ host: "127.0.0.1", port: 0 }], clock: systemClock, newRequestId: () => "r-test", ...options });
+export async function startServer(
+  options: Partial<IngressServerOptions> & Pick<IngressServerOptions, "onExchange">,
+): Promise<{ server: IngressServer; port: number }> {
+  const server = createIngressServer({
+    listeners: [{ host: "127.0.0.1", port: 0 }],
+    clock: systemClock,
+    newRequestId: () => "r-test",
+    ...options,
+  });
   const [address] = await server.start();
   running.add(server);
   return { server, port: address?.port ?? 0 };
@@ -191,7 +200,12 @@ export class RawHttp2 {
   /** `POST /` with an open body: three fields of the static table and a literal authority (RFC 7541 appendix A). */
   post(stream: number, contentLength?: string): this {
     const length = contentLength === undefined ? [] : [Buffer.from([0x0f, 0x0d, contentLength.length]), Buffer.from(contentLength)];
-    return this.frame(FrameType.HEADERS, END_HEADERS, stream, Buffer.concat([Buffer.from([0x83, 0x84, 0x87, 0x41, 8]), Buffer.from("app.test"), ...length]));
+    return this.frame(
+      FrameType.HEADERS,
+      END_HEADERS,
+      stream,
+      Buffer.concat([Buffer.from([0x83, 0x84, 0x87, 0x41, 8]), Buffer.from("app.test"), ...length]),
+    );
   }
 
   reset(stream: number, code: number): this {
@@ -212,7 +226,12 @@ export class RawHttp2 {
       const length = this.#received.readUIntBE(0, 3);
       if (this.#received.length < 9 + length) return;
       const payload = this.#received.subarray(9, 9 + length);
-      this.frames.push({ type: this.#received.readUInt8(3), flags: this.#received.readUInt8(4), stream: this.#received.readUInt32BE(5), payload });
+      this.frames.push({
+        type: this.#received.readUInt8(3),
+        flags: this.#received.readUInt8(4),
+        stream: this.#received.readUInt32BE(5),
+        payload,
+      });
       this.#received = this.#received.subarray(9 + length);
     }
   }

@@ -74,6 +74,10 @@ function loadOne(certificate: Certificate, index: number): Entry {
     const names = [...(leaf.subjectAltName ?? "").matchAll(/DNS:([^\s,"]+)/g)].map((match) => (match[1] as string).toLowerCase());
     return { context, names };
   } catch (cause) {
-    throw new SallyportError("ERR_INGRESS_CERTIFICATE_INVALID", `Certificate ${index + 1} cannot be used: not PEM, or the key is not the certificate's.`, { cause });
+    throw new SallyportError(
+      "ERR_INGRESS_CERTIFICATE_INVALID",
+      `Certificate ${index + 1} cannot be used: not PEM, or the key is not the certificate's.`,
+      { cause },
+    );
   }
 }

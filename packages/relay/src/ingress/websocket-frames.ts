@@ -65,7 +65,10 @@ export class WebSocketFrameFollower {
 export function closeFrame(code: number, reason: string): Uint8Array {
   const text = Buffer.from(reason, "utf8");
   if (text.length > MAX_REASON_BYTES || code < 1000 || code > 4999) {
-    throw new SallyportError("ERR_INGRESS_CLOSE_FRAME", "A WebSocket close frame takes a code of 1000 to 4999 and at most 123 bytes of reason.");
+    throw new SallyportError(
+      "ERR_INGRESS_CLOSE_FRAME",
+      "A WebSocket close frame takes a code of 1000 to 4999 and at most 123 bytes of reason.",
+    );
   }
   return Buffer.concat([Buffer.from([0x88, 2 + text.length, code >> 8, code & 0xff]), text]);
 }

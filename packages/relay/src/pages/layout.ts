@@ -21,23 +21,22 @@ export interface PageParts {
 /** The whole document, UTF-8. */
 export function page(parts: PageParts): string {
   return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${parts.title}</title>
-${STYLE}
-</head>
-<body>
-<main>
-<p class="who">${MARK}<span>${parts.place}</span></p>
-<h1>${parts.title}</h1>
-${parts.content}
-</main>
-${parts.footer === undefined ? undefined : html`<footer>${parts.footer}</footer>`}
-</body>
-</html>
-`.text;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>${parts.title}</title>
+        ${STYLE}
+      </head>
+      <body>
+        <main>
+          <p class="who">${MARK}<span>${parts.place}</span></p>
+          <h1>${parts.title}</h1>
+          ${parts.content}
+        </main>
+        ${parts.footer === undefined ? undefined : html`<footer>${parts.footer}</footer>`}
+      </body>
+    </html> `.text;
 }

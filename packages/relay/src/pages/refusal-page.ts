@@ -41,10 +41,9 @@ export function refusalPage(model: RefusalPage): string {
     title: model.title,
     place: model.applicationName ?? "Sallyport",
     content: html`<p class="lead">${model.meaning}</p>
-${model.showPath && hopPath(model.hop)}
-<p class="remedy">${model.remedy}</p>
-${actions(model)}
-${facts(model)}`,
+      ${model.showPath && hopPath(model.hop)}
+      <p class="remedy">${model.remedy}</p>
+      ${actions(model)} ${facts(model)}`,
   });
 }
 
@@ -56,7 +55,9 @@ function hopPath(hop: RefusalPage["hop"]): Html {
     if (index === failedAt) return html`<li class="failed" aria-current="step">${label}<span class="unseen">: stopped here</span></li>`;
     return html`<li class="unreached">${label}<span class="unseen">: not reached</span></li>`;
   });
-  return html`<ol class="path" aria-label="How far your request came">${stops}</ol>`;
+  return html`<ol class="path" aria-label="How far your request came">
+    ${stops}
+  </ol>`;
 }
 
 function actions(model: RefusalPage): Html | undefined {
@@ -73,12 +74,23 @@ function actions(model: RefusalPage): Html | undefined {
 
 function facts(model: RefusalPage): Html {
   return html`<dl class="facts">
-${model.signedInAs !== undefined && html`<dt>Signed in as</dt><dd>${model.signedInAs}</dd>`}
-${model.detail !== undefined && html`<dt>Reason</dt><dd>${model.detail}</dd>`}
-<dt>Code</dt><dd><code>${model.code}</code></dd>
-<dt>Request id</dt><dd><code>${model.requestId}</code></dd>
-<dt>Time</dt><dd>${model.at.toISOString().slice(0, 19).replace("T", " ")} UTC</dd>
-</dl>`;
+    ${
+      model.signedInAs !== undefined &&
+      html`<dt>Signed in as</dt>
+        <dd>${model.signedInAs}</dd>`
+    }
+    ${
+      model.detail !== undefined &&
+      html`<dt>Reason</dt>
+        <dd>${model.detail}</dd>`
+    }
+    <dt>Code</dt>
+    <dd><code>${model.code}</code></dd>
+    <dt>Request id</dt>
+    <dd><code>${model.requestId}</code></dd>
+    <dt>Time</dt>
+    <dd>${model.at.toISOString().slice(0, 19).replace("T", " ")} UTC</dd>
+  </dl>`;
 }
 
 /** Byte for byte the same for every request: says nothing about the host that was asked for. */
@@ -86,6 +98,9 @@ export const UNKNOWN_HOST_PAGE: string = page({
   title: "Nothing is published here",
   place: "Sallyport",
   content: html`<p class="lead">This server answers for private applications, and none of them has this address.</p>
-<p class="remedy">Check the address for typing errors. If a link brought you here, tell the person who gave it to you.</p>
-<dl class="facts"><dt>Code</dt><dd><code>ERR_HOST_UNKNOWN</code></dd></dl>`,
+    <p class="remedy">Check the address for typing errors. If a link brought you here, tell the person who gave it to you.</p>
+    <dl class="facts">
+      <dt>Code</dt>
+      <dd><code>ERR_HOST_UNKNOWN</code></dd>
+    </dl>`,
 });
