@@ -33,6 +33,8 @@ export class Listener {
   readonly #certificates: CertificateStore | undefined;
   readonly #tls: TlsServer | undefined;
   readonly #sockets = new Set<Socket>();
+  /** Sockets that no engine has yet (PROXY header or TLS under way), by their TCP peer. */
+  readonly #pending = new Map<string, Socket>();
   /** Visitors by the TCP peer of their socket: a TLSSocket knows its own, but not the one a PROXY header named. */
   readonly #peers = new Map<string, Peer>();
 
@@ -87,6 +89,7 @@ export class Listener {
   /** No new connections; what is under way may finish. */
   drain(): void {
     if (this.#server.listening) this.#server.close();
+    for (const socket of this.#pending.values()) socket.destroy();
     this.#http1.drain();
     this.#http2?.drain();
   }
@@ -109,9 +112,11 @@ export class Listener {
     const key = keyOf(socket);
     this.#sockets.add(socket);
     this.#peers.set(key, peer);
+    this.#pending.set(key, socket);
     socket.on("close", () => {
       this.#sockets.delete(socket);
       this.#peers.delete(key);
+      this.#pending.delete(key);
       admitted.left();
     });
     if (this.#options.proxyProtocol === true) this.#readProxyHeader(socket, peer, key);
@@ -148,8 +153,15 @@ export class Listener {
 
   #secure(socket: Socket): void {
     if (this.#tls !== undefined) return void this.#tls.emit("connection", socket);
-    const peer = this.#peers.get(keyOf(socket));
+    const peer = this.#handOver(socket);
     if (peer !== undefined) this.#http1.accept(socket, { peer, scheme: "http", serverName: undefined });
+  }
+
+  /** From here on an engine looks after the connection. */
+  #handOver(socket: Socket): Peer | undefined {
+    const key = keyOf(socket);
+    this.#pending.delete(key);
+    return this.#peers.get(key);
   }
 
   /** Own ALPN dispatch: a non-listening tls.Server in front of two engines. */
@@ -169,7 +181,7 @@ export class Listener {
   }
 
   #secured(socket: TLSSocket, http2: Http2Engine): void {
-    const peer = this.#peers.get(keyOf(socket));
+    const peer = this.#handOver(socket);
     socket.on("error", ignoreError);
     if (peer === undefined) return void socket.destroy();
     const serverName = typeof socket.servername === "string" ? socket.servername.toLowerCase() : undefined;

@@ -32,6 +32,7 @@ export type RefusalCode =
   | "ERR_HOST_UNKNOWN"
   | "ERR_ACCESS_DENIED"
   | "ERR_LOGIN_REQUIRED"
+  | "ERR_CREDENTIAL_REQUIRED"
   | "ERR_CREDENTIAL_INVALID"
   | "ERR_CREDENTIAL_CONFLICT"
   | "ERR_ORIGIN_NOT_ALLOWED"
@@ -176,6 +177,15 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     meaning: "This application is open to people who are signed in.",
     visitorRemedy: "Sign in and try again. Programs present a service token or an access token.",
     operatorRemedy: "Nothing to do. For programs: `sallyport-relay service-token create`, or `sallyport access token`.",
+  },
+  ERR_CREDENTIAL_REQUIRED: {
+    status: 401,
+    hop: "relay",
+    logLevel: "info",
+    title: "For programs only",
+    meaning: "This application is open to programs that present a service token.",
+    visitorRemedy: "Send the headers Sallyport-Client-Id and Sallyport-Client-Secret.",
+    operatorRemedy: "`sallyport-relay service-token create NAME` makes a token; a policy with action service names it.",
   },
   ERR_CREDENTIAL_INVALID: {
     status: 401,

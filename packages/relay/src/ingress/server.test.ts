@@ -301,6 +301,14 @@ describe("closing", () => {
     expect(late.error?.code).toBe("ECONNREFUSED");
   });
 
+  it("does not wait for a handshake that is not finished", async () => {
+    const { port, server } = await startServer({ ...tls(certificate), onExchange: answer });
+    const visitor = new RawVisitor(port);
+    while (server.stats().connections < 1) await new Promise((resolve) => setImmediate(resolve));
+    await server.close({ graceMs: 60_000 });
+    await visitor.closed;
+  });
+
   it("cuts what is still open after the grace", async () => {
     const exchanges = new Exchanges();
     const { port, server } = await startServer({ onExchange: exchanges.onExchange });
