@@ -5,11 +5,12 @@
 import { systemClock, type Clock } from "../clock.ts";
 import { SallyportError } from "../errors.ts";
 import { CloseCode, GoawayReason, ResetCode } from "../protocol/codes.ts";
-import { FIRST_EXTENSION_TYPE, FrameType, MAX_STREAM_ID, readFrames, type FrameSink } from "../protocol/frame.ts";
+import { FIRST_EXTENSION_TYPE, FrameType, MAX_FRAME_PAYLOAD_BYTES, MAX_STREAM_ID, readFrames, type FrameSink } from "../protocol/frame.ts";
 import { prepareOpen, readHead, readOpen, readTrailers, writeOpen, type OpenHead } from "../protocol/head.ts";
 import { ProtocolViolation, type ViolationCode } from "../protocol/violation.ts";
 import type { BufferBudget, Holder } from "./budget.ts";
 import { encodeAssertion, encodeGoaway, readAssertion, readCredit, readGoaway, readReset, type Goaway } from "../protocol/control.ts";
+import { FloodGuard, MAX_CONTROLS_PER_PERIOD, MAX_IDLE_CREDITS_PER_PERIOD } from "./flood.ts";
 import { Liveness, type LivenessHost } from "./liveness.ts";
 import { MuxStream, type StreamHost } from "./mux-stream.ts";
 import type { Stream, StreamAcceptor, StreamHandler } from "./stream.ts";
@@ -35,7 +36,7 @@ export const DEFAULT_MUX_LIMITS: MuxLimits = {
 export type CloseCause =
   /** Drained after GOAWAY, or closed by this side's close(). */
   | { readonly kind: "closed" }
-  /** This side found the peer in violation. */
+  /** This side found the peer in violation, or a fault of its own. */
   | { readonly kind: "violation"; readonly violation: ProtocolViolation }
   /** The peer was silent for too long. */
   | { readonly kind: "dead" }
@@ -73,12 +74,10 @@ export interface MuxOptions {
   readonly schedule?: (task: () => void) => void;
 }
 
-/** Control frames that cost us something and give nothing: so many within the period are a violation. */
-const FLOOD_PERIOD_MS = 10_000;
-const MAX_PINGS_PER_PERIOD = 200;
-const MAX_IDLE_CREDITS_PER_PERIOD = 10_000;
 /** The relay says GOAWAY this many ids before they are used up. */
 const EXHAUSTION_MARGIN = 1_000;
+/** Heads and control frames waiting for a peer that does not read. Bodies wait in their streams and are not in it. */
+const MAX_BACKLOG_BYTES = 33_554_432;
 
 export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, LivenessHost {
   readonly role: "relay" | "connector";
@@ -100,9 +99,8 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
   #goawaySent = false;
   #goawayReceived = false;
   #closed = false;
-  #floodStartMs: number;
-  #pings = 0;
-  #idleCredits = 0;
+  readonly #controls: FloodGuard;
+  readonly #idleCredits: FloodGuard;
 
   constructor(options: MuxOptions) {
     this.role = options.role;
@@ -116,7 +114,8 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     this.#receiveCreditBytes = this.#limits.connectionWindowBytes;
     this.writer = new FrameWriter(options.transport, options.schedule ?? ((task) => void setImmediate(task)));
     this.writer.creditBytes = this.#peerLimits.connectionWindowBytes;
-    this.#floodStartMs = this.#clock.monotonic();
+    this.#controls = new FloodGuard(this.#clock, MAX_CONTROLS_PER_PERIOD);
+    this.#idleCredits = new FloodGuard(this.#clock, MAX_IDLE_CREDITS_PER_PERIOD);
     this.#liveness = new Liveness(this.#clock, this);
     this.#liveness.start();
     options.transport.setReceiver(this);
@@ -154,7 +153,8 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
    * @throws RangeError when the head cannot be expressed
    */
   openStream(head: OpenHead, end: boolean, handler: StreamHandler): Stream | undefined {
-    if (!this.accepting || this.#streams.size >= this.#peerLimits.maxStreams) return undefined;
+    if (!this.accepting || this.#streams.size >= this.#peerLimits.maxStreams || this.writer.backlogBytes > MAX_BACKLOG_BYTES)
+      return undefined;
     const prepared = prepareOpen(head);
     const id = this.#nextStreamId++;
     this.#lastStreamId = id;
@@ -178,11 +178,12 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     return this.#assertions.get(number);
   }
 
-  /** Relay side: tells changed grants. */
+  /** Relay side: tells changed grants. @throws RangeError when they do not fit a frame */
   sendHello(json: string): void {
     this.#control(FrameType.HELLO, Buffer.from(json));
   }
 
+  /** @throws RangeError when it does not fit a frame */
   sendKeys(manifest: string): void {
     this.#control(FrameType.KEYS, Buffer.from(manifest, "latin1"));
   }
@@ -190,15 +191,14 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
   /** Takes no more streams; those open finish, then the connection closes. Idempotent. */
   goaway(reason: GoawayReason, delayMs: number, text: string): void {
     if (this.#closed || this.#goawaySent) return;
-    this.#goawaySent = true;
-    this.#control(FrameType.GOAWAY, encodeGoaway({ lastStreamId: this.#lastStreamId, reason, delayMs, text }));
+    this.#sendGoaway(reason, delayMs, text);
     this.#closeWhenDrained();
   }
 
   /** Ends now: GOAWAY, every stream reset, WebSocket closed. */
   close(reason: GoawayReason, text: string, code: CloseCode = CloseCode.GOING_AWAY): void {
     if (this.#closed) return;
-    this.goaway(reason, 0, text);
+    this.#sendGoaway(reason, 0, text);
     this.#finish({ kind: "closed" }, code, text);
   }
 
@@ -220,6 +220,8 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
 
   onMessage(message: Buffer): void {
     if (this.#closed) return;
+    if (this.writer.backlogBytes > MAX_BACKLOG_BYTES)
+      return this.#finish({ kind: "dead" }, CloseCode.LIVENESS_TIMEOUT, "the peer does not read");
     this.#liveness.heard();
     try {
       readFrames(message, this);
@@ -260,6 +262,8 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
         return this.#credit(streamId, readCredit(message, start, stop));
       default:
         if (type >= FIRST_EXTENSION_TYPE) return;
+        if (type < FrameType.CHALLENGE || type > FrameType.ASSERTION)
+          throw new ProtocolViolation("ERR_PROTOCOL_FRAME_UNKNOWN", `frame type ${type}`);
         return this.#connectionFrame(type, streamId, message, start, stop);
     }
   }
@@ -280,15 +284,15 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
       }
       case FrameType.HELLO:
         if (this.role !== "connector") throw unexpected("HELLO");
+        this.#assertNoFlood(this.#controls);
         return this.#handler.onHello?.(message.toString("utf8", start, stop));
       case FrameType.KEYS:
         if (this.role !== "connector") throw unexpected("KEYS");
+        this.#assertNoFlood(this.#controls);
         return this.#handler.onKeys?.(message.toString("latin1", start, stop));
-      case FrameType.CHALLENGE:
-      case FrameType.PROOF:
-        throw unexpected("handshake frame after the handshake");
       default:
-        throw new ProtocolViolation("ERR_PROTOCOL_FRAME_UNKNOWN", `frame type ${type}`);
+        // CHALLENGE and PROOF, or OPEN and its like, which onFrame() has taken already.
+        throw new ProtocolViolation("ERR_PROTOCOL_FRAME_UNEXPECTED", `frame type ${type} after the handshake`);
     }
   }
 
@@ -296,6 +300,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
 
   #open(streamId: number, end: boolean, head: OpenHead): void {
     if (streamId === 0) throw new ProtocolViolation("ERR_PROTOCOL_STREAM_ID", "OPEN without a stream id");
+    if (this.#goawayReceived) throw new ProtocolViolation("ERR_PROTOCOL_FRAME_UNEXPECTED", "OPEN after GOAWAY");
     if (streamId <= this.#lastStreamId) throw new ProtocolViolation("ERR_PROTOCOL_STREAM_REUSED", `OPEN of stream ${streamId}`);
     if (head.assertion !== 0 && !this.#assertions.has(head.assertion)) {
       throw new ProtocolViolation("ERR_PROTOCOL_ASSERTION_UNKNOWN", `assertion ${head.assertion} was not sent`);
@@ -322,7 +327,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     if (stream === undefined) return;
     const chunk = message.subarray(start, stop);
     try {
-      stream.receiveData(chunk, message.length, end);
+      stream.receiveData(chunk, end);
     } catch (error) {
       this.#streamFault(stream, error);
     }
@@ -345,28 +350,28 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     }
     const stream = this.#find(streamId);
     if (stream !== undefined) stream.receiveCredit(bytes);
-    else if (++this.#idleCredits > MAX_IDLE_CREDITS_PER_PERIOD) this.#assertNoFlood();
+    else this.#assertNoFlood(this.#idleCredits);
   }
 
   #ping(type: number, payload: Buffer): void {
     if (payload.length !== 8) throw new ProtocolViolation("ERR_PROTOCOL_PAYLOAD", "PING or PONG of a wrong length");
     if (type === FrameType.PONG) return this.#liveness.pong(payload);
-    if (++this.#pings > MAX_PINGS_PER_PERIOD) this.#assertNoFlood();
+    this.#assertNoFlood(this.#controls);
     this.#control(FrameType.PONG, payload);
   }
 
-  #assertNoFlood(): void {
-    const nowMs = this.#clock.monotonic();
-    if (nowMs - this.#floodStartMs < FLOOD_PERIOD_MS) throw new ProtocolViolation("ERR_PROTOCOL_FLOOD", "control frames beyond their rate");
-    this.#floodStartMs = nowMs;
-    this.#pings = this.#idleCredits = 0;
+  #assertNoFlood(guard: FloodGuard): void {
+    if (guard.hit()) throw new ProtocolViolation("ERR_PROTOCOL_FLOOD", "control frames beyond their rate");
   }
 
   #goaway(goaway: Goaway): void {
+    // Each one walks the table of streams.
+    this.#assertNoFlood(this.#controls);
     this.#goawayReceived = true;
     if (this.role === "relay") {
       for (const stream of [...this.#streams.values()]) {
-        if (stream.id > goaway.lastStreamId) this.#guard(stream, () => stream.receiveReset(ResetCode.REFUSED, { http2Code: 0, text: "connection going away" }));
+        if (stream.id > goaway.lastStreamId)
+          this.#guard(stream, () => stream.receiveReset(ResetCode.REFUSED, { http2Code: 0, text: "connection going away" }));
       }
     }
     this.#handler.onGoaway?.(goaway);
@@ -396,8 +401,12 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
 
   #streamFault(stream: MuxStream, error: unknown): void {
     if (error instanceof ProtocolViolation) throw error;
-    stream.reset(ResetCode.INTERNAL, { text: error instanceof SallyportError ? error.code : "" });
-    this.#handler.onFault?.(error);
+    this.fault(stream, error);
+  }
+
+  #sendGoaway(reason: GoawayReason, delayMs: number, text: string): void {
+    this.#goawaySent = true;
+    this.#control(FrameType.GOAWAY, encodeGoaway({ lastStreamId: this.#lastStreamId, reason, delayMs, text }));
   }
 
   // For streams -------------------------------------------------------------------------------------------------
@@ -418,6 +427,11 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     this.#budget.settle(holder);
   }
 
+  fault(stream: MuxStream, error: unknown): void {
+    stream.reset(ResetCode.INTERNAL, { text: error instanceof SallyportError ? error.code : "" });
+    this.#handler.onFault?.(error);
+  }
+
   forget(stream: MuxStream): void {
     this.#streams.delete(stream.id);
     if (this.#goawaySent && this.#streams.size === 0) this.#closeWhenDrained();
@@ -427,6 +441,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
 
   #control(type: number, payload: Uint8Array): void {
     if (this.#closed) return;
+    if (payload.length > MAX_FRAME_PAYLOAD_BYTES) throw new RangeError(`frame type ${type} of ${payload.length} bytes`);
     const slab = this.writer.frame(type, false, 0, payload.length);
     slab.set(payload, this.writer.payloadAt);
   }
@@ -444,7 +459,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     const violation = error instanceof ProtocolViolation ? error : undefined;
     if (violation === undefined) this.#handler.onFault?.(error);
     const text = violation === undefined ? "internal error" : `${violation.code}: ${violation.message}`;
-    this.goaway(GoawayReason.PROTOCOL_ERROR, 0, text);
+    this.#sendGoaway(GoawayReason.PROTOCOL_ERROR, 0, text);
     const cause: CloseCause = violation === undefined ? { kind: "closed" } : { kind: "violation", violation };
     this.#finish(cause, CloseCode.PROTOCOL_ERROR, text);
   }
@@ -452,6 +467,8 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
   #finish(cause: CloseCause, code: CloseCode | undefined, text = ""): void {
     if (this.#closed) return;
     this.writer.flush();
+    // The flush ran onDrain() of streams, and one of them may have closed the connection.
+    if (this.closed) return;
     this.#closed = true;
     this.writer.close();
     this.#liveness.stop();
@@ -477,4 +494,3 @@ function readOpenFor(role: "relay" | "connector", message: Buffer, start: number
 function unexpected(what: string): ProtocolViolation {
   return new ProtocolViolation("ERR_PROTOCOL_FRAME_UNEXPECTED", `${what} is not sent by this side`);
 }
-

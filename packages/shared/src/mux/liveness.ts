@@ -7,6 +7,8 @@ import type { Clock, Timer } from "../clock.ts";
 export const LIVENESS_TICK_MS = 3_000;
 /** Silence after which the peer counts as dead. Silence is counted in ticks, so it is noticed within 8 s + 2 ticks = 14 s. */
 export const LIVENESS_TIMEOUT_MS = 8_000;
+/** So many ticks must have seen silence too: after a pause of this process (stopped, suspended) what waits is read first. */
+const MIN_SILENT_TICKS = 3;
 
 export interface LivenessHost {
   sendPing(payload: Buffer): void;
@@ -22,6 +24,7 @@ export class Liveness {
   #timer: Timer | undefined;
   #heardAtMs: number;
   #heardSinceTick = true;
+  #silentTicks = 0;
   #sequence = 0;
   #pingedAtMs = -1;
   #stopped = false;
@@ -64,8 +67,10 @@ export class Liveness {
     const nowMs = this.#clock.monotonic();
     const heard = this.#heardSinceTick;
     this.#heardSinceTick = false;
-    if (heard) this.#heardAtMs = nowMs;
-    else if (nowMs - this.#heardAtMs >= LIVENESS_TIMEOUT_MS) return this.#host.onDead();
+    if (heard) {
+      this.#heardAtMs = nowMs;
+      this.#silentTicks = 0;
+    } else if (++this.#silentTicks >= MIN_SILENT_TICKS && nowMs - this.#heardAtMs >= LIVENESS_TIMEOUT_MS) return this.#host.onDead();
     if (!heard || this.#host.busy) this.#ping();
     if (!this.#stopped) this.#arm();
   }

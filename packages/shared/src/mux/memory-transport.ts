@@ -16,9 +16,10 @@ export interface MemoryTransport extends Transport {
 class MemoryEnd implements MemoryTransport {
   peer: MemoryEnd | undefined;
   #receiver: TransportReceiver | undefined;
-  #early: Array<() => void> = [];
+  #early: Array<(receiver: TransportReceiver) => void> = [];
   #queue: Uint8Array[] = [];
   #stalled = false;
+  #closing = false;
   #closed = false;
   bufferedBytes = 0;
   bytesReceived = 0;
@@ -35,8 +36,8 @@ class MemoryEnd implements MemoryTransport {
 
   setReceiver(receiver: TransportReceiver | undefined): void {
     this.#receiver = receiver;
-    if (receiver === undefined) return;
-    for (const deliver of this.#early.splice(0)) deliver();
+    // A receiver may hand over to the next one, or to nobody, from within a delivery.
+    while (this.#receiver === receiver && receiver !== undefined && this.#early.length > 0) this.#early.shift()?.(receiver);
   }
 
   limitMessages(maxBytes: number): void {
@@ -44,6 +45,7 @@ class MemoryEnd implements MemoryTransport {
   }
 
   close(code: number, reason: string): void {
+    this.#closing = true;
     this.resume();
     setImmediate(() => this.#end(code, reason));
   }
@@ -66,7 +68,7 @@ class MemoryEnd implements MemoryTransport {
   }
 
   inject(message: Buffer): void {
-    if (this.#closed) return;
+    if (this.#closing || this.#closed) return;
     this.bytesReceived += message.length;
     if (message.length > this.maxMessageBytes) this.#deliver((receiver) => receiver.onInvalidMessage("ERR_PROTOCOL_MESSAGE_TOO_LARGE"));
     else this.#deliver((receiver) => receiver.onMessage(message));
@@ -91,8 +93,8 @@ class MemoryEnd implements MemoryTransport {
   }
 
   #deliver(tell: (receiver: TransportReceiver) => void): void {
-    if (this.#receiver !== undefined) tell(this.#receiver);
-    else this.#early.push(() => tell(this.#receiver as TransportReceiver));
+    if (this.#receiver !== undefined && this.#early.length === 0) tell(this.#receiver);
+    else this.#early.push(tell);
   }
 }
 

@@ -4,7 +4,7 @@
 import { NO_FIELDS, type Fields } from "../http/fields.ts";
 import { ResetCode } from "../protocol/codes.ts";
 import { FrameType, MAX_INTERIM_HEADS, MAX_RESET_TEXT_BYTES } from "../protocol/frame.ts";
-import { prepareHead, prepareTrailers, writeHead, writeTrailers, type ResponseHead } from "../protocol/head.ts";
+import { prepareHead, prepareTrailers, writeHead, writeTrailers, type EncodedText, type ResponseHead } from "../protocol/head.ts";
 import { ProtocolViolation } from "../protocol/violation.ts";
 import type { Holder } from "./budget.ts";
 import type { Turn, TurnResult } from "./scheduler.ts";
@@ -23,6 +23,8 @@ export interface StreamHost {
   release(bytes: number): void;
   stall(holder: Holder): void;
   settle(holder: Holder): void;
+  /** The handler threw: resets the stream and reports. */
+  fault(stream: MuxStream, error: unknown): void;
   /** The stream is closed in both directions: forget it. */
   forget(stream: MuxStream): void;
 }
@@ -33,6 +35,14 @@ const QUEUE_HIGH_BYTES = 131_072;
 const QUEUE_LOW_BYTES = 65_536;
 /** Chunks up to this size skip the queue when nothing is in front of them. */
 const DIRECT_BYTES = 16_384;
+/**
+ * A chunk is a view, and whoever keeps it keeps all the memory behind it: the message, or what one read of the socket gave.
+ * So a much smaller chunk is copied. The factor differs because a reader that lags certainly keeps it, and one that
+ * does not rarely does; what is behind is small enough below the last number.
+ */
+const COPY_FACTOR_LAGGING = 2;
+const COPY_FACTOR = 16;
+const COPY_MIN_BYTES = 16_384;
 const NO_DETAIL: ResetDetail = { http2Code: 0, text: "" };
 
 export class MuxStream implements Stream, Turn, Holder {
@@ -51,10 +61,12 @@ export class MuxStream implements Stream, Turn, Holder {
   #queuedBytes = 0;
   #endQueued = false;
   #trailers: Fields = NO_FIELDS;
+  #trailerText: EncodedText | undefined;
   #drainWanted = false;
   /** Which side of the exchange's heads we are on: the receiver of heads must see a final one before a body. */
   #headsLeft: number;
-  #headSent = false;
+  /** The same for what we send: counts down as heads leave, 0 after the final one. */
+  #headsToSend: number;
   #stalled = false;
 
   constructor(id: number, host: StreamHost, sendCreditBytes: number, receiveWindowBytes: number, expectsHead: boolean) {
@@ -63,6 +75,7 @@ export class MuxStream implements Stream, Turn, Holder {
     this.#creditBytes = sendCreditBytes;
     this.#window = new ReceiveWindow(receiveWindowBytes);
     this.#headsLeft = expectsHead ? MAX_INTERIM_HEADS + 1 : 0;
+    this.#headsToSend = expectsHead ? 0 : MAX_INTERIM_HEADS + 1;
   }
 
   get open(): boolean {
@@ -71,10 +84,12 @@ export class MuxStream implements Stream, Turn, Holder {
 
   sendHead(head: ResponseHead, end: boolean): void {
     if (!canSend(this.state) || this.#endQueued) return;
-    if (this.#headSent) throw new Error("a final head was sent already");
-    const interim = head.status < 200 && head.status !== 101;
-    this.#headSent = !interim;
+    if (this.#headsToSend === 0) throw new Error("a final head was sent already");
+    const interim = isInterim(head);
+    // The peer takes no more of them, and nothing depends on them.
+    if (interim && this.#headsToSend === 1) return;
     const prepared = prepareHead(head);
+    this.#headsToSend = interim ? this.#headsToSend - 1 : 0;
     const slab = this.#host.writer.frame(FrameType.HEAD, end && !interim, this.id, prepared.payloadBytes);
     writeHead(head, prepared.text, slab, this.#host.writer.payloadAt);
     if (end && !interim) this.#sentEnd();
@@ -82,6 +97,7 @@ export class MuxStream implements Stream, Turn, Holder {
 
   write(chunk: Uint8Array): boolean {
     if (!canSend(this.state) || this.#endQueued || chunk.length === 0) return true;
+    if (this.#headsToSend > 0) return this.#headMissing();
     const writer = this.#host.writer;
     const direct = this.#queuedBytes === 0 && chunk.length <= DIRECT_BYTES && chunk.length <= this.#creditBytes;
     if (direct && !writer.blocked && chunk.length <= writer.creditBytes) {
@@ -99,6 +115,9 @@ export class MuxStream implements Stream, Turn, Holder {
 
   end(trailers: Fields = NO_FIELDS): void {
     if (!canSend(this.state) || this.#endQueued) return;
+    if (this.#headsToSend > 0) return void this.#headMissing();
+    // Here and not when they are written, so that a RangeError meets the caller.
+    if (trailers.length > 0) this.#trailerText = prepareTrailers(trailers);
     this.#endQueued = true;
     this.#trailers = trailers;
     if (this.#queuedBytes === 0) this.#writeEnd();
@@ -108,7 +127,7 @@ export class MuxStream implements Stream, Turn, Holder {
     if (this.state !== "closed") {
       const text = (detail.text ?? "").slice(0, MAX_RESET_TEXT_BYTES).replace(/[^\x20-\x7e]/g, "?");
       const slab = this.#host.writer.frame(FrameType.RESET, false, this.id, 6 + text.length);
-      const at = slab.writeUInt32BE(detail.http2Code ?? 0, slab.writeUInt16BE(code, this.#host.writer.payloadAt));
+      const at = slab.writeUInt32BE((detail.http2Code ?? 0) >>> 0, slab.writeUInt16BE(code, this.#host.writer.payloadAt));
       slab.write(text, at, "latin1");
       this.#move("reset");
     }
@@ -149,12 +168,17 @@ export class MuxStream implements Stream, Turn, Holder {
   evict(): void {
     const handler = this.handler;
     this.reset(ResetCode.OVERLOAD);
-    handler?.onReset(ResetCode.OVERLOAD, { http2Code: 0, text: "buffer budget spent" });
+    try {
+      handler?.onReset(ResetCode.OVERLOAD, { http2Code: 0, text: "buffer budget spent" });
+    } catch (error) {
+      // It is another stream's frame that is being read: that one is not at fault.
+      this.#host.fault(this, error);
+    }
   }
 
   receiveHead(head: ResponseHead, end: boolean): void {
     this.#assertReceiving();
-    const interim = head.status < 200 && head.status !== 101;
+    const interim = isInterim(head);
     if (this.#headsLeft === 0 || (interim && (end || --this.#headsLeft === 0))) {
       throw new ProtocolViolation("ERR_PROTOCOL_HEAD_ORDER", "a head out of order");
     }
@@ -163,12 +187,12 @@ export class MuxStream implements Stream, Turn, Holder {
     this.handler?.onHead(head, end);
   }
 
-  /** `chunk` is a view of a received message of `messageBytes`. */
-  receiveData(chunk: Buffer, messageBytes: number, end: boolean): void {
+  receiveData(chunk: Buffer, end: boolean): void {
     this.#assertReceiving();
     this.#assertHeadReceived();
-    if (!this.#window.receive(chunk.length)) throw new ProtocolViolation("ERR_PROTOCOL_CREDIT_EXCEEDED", `stream ${this.id} exceeded its credit`);
-    if (chunk.length > 0) this.#deliver(chunk, messageBytes);
+    if (!this.#window.receive(chunk.length))
+      throw new ProtocolViolation("ERR_PROTOCOL_CREDIT_EXCEEDED", `stream ${this.id} exceeded its credit`);
+    if (chunk.length > 0) this.#deliver(chunk);
     if (end && this.state !== "closed") this.#receivedEnd(NO_FIELDS);
   }
 
@@ -193,12 +217,14 @@ export class MuxStream implements Stream, Turn, Holder {
     if (this.#queuedBytes > 0) this.#host.writer.enqueue(this);
   }
 
-  #deliver(chunk: Buffer, messageBytes: number): void {
+  #deliver(chunk: Buffer): void {
     this.unconsumedBytes += chunk.length;
     this.#host.hold(chunk.length);
-    // A reader that lags keeps its chunks: a small one must not keep the whole message it came in alive.
-    const kept = this.#stalled && chunk.length * 2 < messageBytes ? Buffer.from(chunk) : chunk;
-    this.handler?.onData(kept);
+    const behindBytes = chunk.buffer.byteLength;
+    const wasteful = this.#stalled
+      ? chunk.length * COPY_FACTOR_LAGGING < behindBytes
+      : behindBytes > COPY_MIN_BYTES && chunk.length * COPY_FACTOR < behindBytes;
+    this.handler?.onData(wasteful ? Buffer.from(chunk) : chunk);
     if (this.unconsumedBytes > 0 && !this.#stalled) this.#stall();
     else if (this.#stalled) this.#host.stall(this);
   }
@@ -229,17 +255,27 @@ export class MuxStream implements Stream, Turn, Holder {
     if (this.#queuedBytes === 0 && this.#endQueued) this.#writeEnd();
     if (!this.#drainWanted || this.#queuedBytes >= QUEUE_LOW_BYTES) return;
     this.#drainWanted = false;
-    this.handler?.onDrain();
+    try {
+      this.handler?.onDrain();
+    } catch (error) {
+      // Nobody further up knows of this stream: it is the writer's turn, at the end of an event-loop turn.
+      this.#host.fault(this, error);
+    }
+  }
+
+  /** A body before its head would be a violation and cost every stream of the connection: it costs this one. */
+  #headMissing(): true {
+    this.reset(ResetCode.INTERNAL, { text: "body without a head" });
+    return true;
   }
 
   #writeEnd(): void {
     if (!canSend(this.state)) return;
-    const trailers = this.#trailers;
-    if (trailers.length === 0) this.#host.writer.end(this.id);
+    const prepared = this.#trailerText;
+    if (prepared === undefined) this.#host.writer.end(this.id);
     else {
-      const prepared = prepareTrailers(trailers);
       const slab = this.#host.writer.frame(FrameType.END, true, this.id, prepared.payloadBytes);
-      writeTrailers(trailers, prepared.text, slab, this.#host.writer.payloadAt);
+      writeTrailers(this.#trailers, prepared.text, slab, this.#host.writer.payloadAt);
     }
     this.#sentEnd();
   }
@@ -275,6 +311,8 @@ export class MuxStream implements Stream, Turn, Holder {
     if (next !== "closed") return;
     this.#queue = [];
     this.#queuedBytes = 0;
+    // It may still be in line for a turn; nothing is told after a reset. After a clean end onDrain() is due: owners consume on it.
+    if (event === "reset") this.#drainWanted = false;
     this.#host.forget(this);
   }
 
@@ -285,4 +323,9 @@ export class MuxStream implements Stream, Turn, Holder {
     this.#stalled = false;
     this.#host.settle(this);
   }
+}
+
+/** 101 is final: what follows are raw bytes. */
+function isInterim(head: ResponseHead): boolean {
+  return head.status < 200 && head.status !== 101;
 }

@@ -32,14 +32,18 @@ class Source implements Turn {
 describe("turn scheduler", () => {
   it("gives every stream the same share within one frame, whatever the size of its chunks", () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: FRAME_BYTES }), { minLength: 2, maxLength: 12 }), fc.integer({ min: 20, max: 400 }), (pieces, turns) => {
-        const scheduler = new TurnScheduler();
-        const sources = pieces.map((piece) => new Source(Number.MAX_SAFE_INTEGER, piece));
-        for (const source of sources) scheduler.add(source);
-        for (let turn = 0; turn < turns * sources.length; turn++) scheduler.runTurn();
-        const shares = sources.map((source) => source.sent);
-        expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(2 * FRAME_BYTES + LONE_QUANTUM_BYTES);
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: FRAME_BYTES }), { minLength: 2, maxLength: 12 }),
+        fc.integer({ min: 20, max: 400 }),
+        (pieces, turns) => {
+          const scheduler = new TurnScheduler();
+          const sources = pieces.map((piece) => new Source(Number.MAX_SAFE_INTEGER, piece));
+          for (const source of sources) scheduler.add(source);
+          for (let turn = 0; turn < turns * sources.length; turn++) scheduler.runTurn();
+          const shares = sources.map((source) => source.sent);
+          expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(2 * FRAME_BYTES + LONE_QUANTUM_BYTES);
+        },
+      ),
       { numRuns: 50 },
     );
   });

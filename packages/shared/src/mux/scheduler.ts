@@ -55,8 +55,14 @@ export class TurnScheduler {
     return sentBytes;
   }
 
-  /** The line is an array with a moving start; it is moved back once the dead part dominates. */
+  /** The line is an array with a moving start; it is moved back once the dead part dominates, and emptied with the line. */
   #compact(): void {
+    if (this.#next === this.#ring.length) {
+      // Otherwise up to 64 streams of the past would be kept alive by an idle connection.
+      this.#ring.length = 0;
+      this.#next = 0;
+      return;
+    }
     if (this.#next < 64 || this.#next * 2 < this.#ring.length) return;
     this.#ring = this.#ring.slice(this.#next);
     this.#next = 0;

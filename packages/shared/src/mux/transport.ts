@@ -2,8 +2,8 @@
 
 export interface TransportReceiver {
   onMessage(message: Buffer): void;
-  /** A message that cannot be one of ours (text, or over the size limit); the transport closes afterwards. */
-  onInvalidMessage(code: "ERR_PROTOCOL_MESSAGE_TYPE" | "ERR_PROTOCOL_MESSAGE_TOO_LARGE"): void;
+  /** What cannot be ours: text, a message over the size limit, a flood of WebSocket control frames. The receiver closes. */
+  onInvalidMessage(code: "ERR_PROTOCOL_MESSAGE_TYPE" | "ERR_PROTOCOL_MESSAGE_TOO_LARGE" | "ERR_PROTOCOL_FLOOD"): void;
   /** The send buffer has drained after {@link Transport.bufferedBytes} was looked at and found high. */
   onDrain(): void;
   /** Once, last: the connection is gone. `code` is a WebSocket close code, 1006 when there was no close frame. */
@@ -25,7 +25,10 @@ export interface Transport {
   setReceiver(receiver: TransportReceiver | undefined): void;
   /** Largest message accepted from now on: small before authentication, MAX_MESSAGE_BYTES after (R-K9). */
   limitMessages(maxBytes: number): void;
-  /** Closes politely: what was sent goes out, then the close frame; the socket is cut if the peer does not answer in 2 s. */
+  /**
+   * Closes politely: what was sent goes out, then the close frame; the socket is cut if the peer does not answer in 2 s.
+   * Messages that arrive from now on are dropped. `reason` is cut to what a close frame holds.
+   */
   close(code: number, reason: string): void;
   /** Cuts at once. */
   terminate(): void;

@@ -43,9 +43,16 @@ describe("stream window", () => {
   it("never lets the outstanding credit pass the window, whatever the order of receiving, consuming and pressure", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ share: fc.double({ min: 0, max: 1, noNaN: true }), stepMs: fc.nat(200), pressure: fc.double({ min: 0, max: 1.2, noNaN: true }) }), {
-          maxLength: 200,
-        }),
+        fc.array(
+          fc.record({
+            share: fc.double({ min: 0, max: 1, noNaN: true }),
+            stepMs: fc.nat(200),
+            pressure: fc.double({ min: 0, max: 1.2, noNaN: true }),
+          }),
+          {
+            maxLength: 200,
+          },
+        ),
         (steps) => {
           const window = new ReceiveWindow();
           let credit = INITIAL_STREAM_WINDOW_BYTES;

@@ -45,9 +45,14 @@ export class FrameWriter {
     };
   }
 
-  /** True while bodies should wait in their streams: the socket is full. */
+  /** True while bodies should wait in their streams: the socket is full, or this turn has made a message's worth already. */
   get blocked(): boolean {
-    return this.#blocked;
+    return this.#blocked || this.backlogBytes >= MESSAGE_TARGET_BYTES;
+  }
+
+  /** Bytes of frames not handed to the transport yet. */
+  get backlogBytes(): number {
+    return this.#readyBytes + this.#at - this.#start;
   }
 
   /** Anything not handed to the transport yet. */
@@ -114,13 +119,14 @@ export class FrameWriter {
   close(): void {
     this.#closed = true;
     this.#ready = [];
+    this.#readyBytes = 0;
     this.#at = this.#start;
   }
 
   #takeTurns(): void {
     if (this.#scheduler.waiting === 0) return;
     const room = HIGH_WATER_BYTES - this.#transport.bufferedBytes;
-    while (this.#scheduler.waiting > 0 && this.creditBytes > 0 && this.#readyBytes + this.#at - this.#start < room) this.#scheduler.runTurn();
+    while (this.#scheduler.waiting > 0 && this.creditBytes > 0 && this.backlogBytes < room) this.#scheduler.runTurn();
   }
 
   #sendMessages(): void {

@@ -48,7 +48,12 @@ describe("WebSocket transport", () => {
       const pair = await wsPair();
       pair.relay.limitMessages(limitBytes);
       const invalid = new Promise((resolve) => {
-        pair.relay.setReceiver({ onMessage: () => resolve("accepted"), onInvalidMessage: resolve, onDrain: () => undefined, onClose: () => undefined });
+        pair.relay.setReceiver({
+          onMessage: () => resolve("accepted"),
+          onInvalidMessage: resolve,
+          onDrain: () => undefined,
+          onClose: () => undefined,
+        });
       });
       pair.connectorSocket.send(message);
       expect(await invalid).toBe(code);

@@ -1,22 +1,31 @@
 // The only adapter between the multiplexer and the `ws` library.
 
 import type { WebSocket } from "ws";
-import { systemClock, type Clock } from "../clock.ts";
+import { systemClock, type Clock, type Timer } from "../clock.ts";
+import { printable } from "../protocol/control.ts";
 import { MAX_MESSAGE_BYTES } from "../protocol/frame.ts";
+import { FloodGuard, MAX_CONTROLS_PER_PERIOD } from "./flood.ts";
 import type { Transport, TransportReceiver } from "./transport.ts";
 
 /** How long a polite close waits for the peer before the socket is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
+/** RFC 6455 section 5.5: a control frame holds 125 bytes, two of them are the code. */
+const MAX_CLOSE_REASON_BYTES = 123;
 
 /** Options of `ws` that both ends must use: no compression, our own message limit, few fragments (R-L4). */
-export const WS_LIMITS: { readonly perMessageDeflate: false; readonly maxPayload: number; readonly maxFragments: number; readonly maxBufferedChunks: number } = {
+export const WS_LIMITS: {
+  readonly perMessageDeflate: false;
+  readonly maxPayload: number;
+  readonly maxFragments: number;
+  readonly maxBufferedChunks: number;
+} = {
   perMessageDeflate: false,
   maxPayload: MAX_MESSAGE_BYTES,
   maxFragments: 64,
   maxBufferedChunks: 1_024,
 };
 
-/** Wraps an open WebSocket. Messages are held (bounded by maxPayload) until a receiver is set. */
+/** Wraps an open WebSocket. While no receiver is set what arrives is held, and the socket is not read any further. */
 export function wsTransport(socket: WebSocket, clock: Clock = systemClock): Transport {
   return new WsTransport(socket, clock);
 }
@@ -26,8 +35,11 @@ class WsTransport implements Transport {
   readonly #clock: Clock;
   readonly #onSent: () => void;
   #receiver: TransportReceiver | undefined;
-  #early: Array<() => void> = [];
+  readonly #controls: FloodGuard;
+  #early: Array<(receiver: TransportReceiver) => void> = [];
   #drainWanted = false;
+  #closing = false;
+  #closeTimer: Timer | undefined;
   bytesReceived = 0;
   bytesSent = 0;
 
@@ -36,7 +48,9 @@ class WsTransport implements Transport {
     this.#clock = clock;
     this.#onSent = () => this.#drained();
     socket.on("message", (data, isBinary) => this.#message(data as Buffer, isBinary));
-    socket.on("close", (code, reason) => this.#deliver((receiver) => receiver.onClose(code, reason.toString())));
+    socket.on("close", (code, reason) => this.#closed(code, reason));
+    this.#controls = new FloodGuard(clock, MAX_CONTROLS_PER_PERIOD);
+    for (const control of ["ping", "pong"] as const) socket.on(control, () => this.#control());
     socket.on("error", (error: NodeJS.ErrnoException) => this.#error(error));
   }
 
@@ -54,10 +68,9 @@ class WsTransport implements Transport {
 
   setReceiver(receiver: TransportReceiver | undefined): void {
     this.#receiver = receiver;
-    if (receiver === undefined) return;
-    const early = this.#early;
-    this.#early = [];
-    for (const deliver of early) deliver();
+    // A receiver may hand over to the next one, or to nobody, from within a delivery.
+    while (this.#receiver === receiver && receiver !== undefined && this.#early.length > 0) this.#early.shift()?.(receiver);
+    if (this.#receiver !== undefined && this.#early.length === 0) this.#socket.resume();
   }
 
   limitMessages(maxBytes: number): void {
@@ -66,8 +79,13 @@ class WsTransport implements Transport {
   }
 
   close(code: number, reason: string): void {
-    this.#socket.close(code, reason.slice(0, 120));
-    this.#clock.after(CLOSE_TIMEOUT_MS, () => this.#socket.terminate());
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#closeTimer = this.#clock.after(CLOSE_TIMEOUT_MS, () => this.#socket.terminate());
+    // A decoder in streaming mode leaves out a character that was cut in two.
+    const text = new TextDecoder().decode(Buffer.from(reason).subarray(0, MAX_CLOSE_REASON_BYTES), { stream: true });
+    this.#socket.close(code, text);
+    this.#socket.resume();
   }
 
   terminate(): void {
@@ -75,9 +93,23 @@ class WsTransport implements Transport {
   }
 
   #message(data: Buffer, isBinary: boolean): void {
+    if (this.#closing) return;
     this.bytesReceived += data.length;
+    // One read of the socket may hold several messages; what is behind them waits in the kernel.
+    if (this.#receiver === undefined) this.#socket.pause();
     if (isBinary) this.#deliver((receiver) => receiver.onMessage(data));
     else this.#deliver((receiver) => receiver.onInvalidMessage("ERR_PROTOCOL_MESSAGE_TYPE"));
+  }
+
+  /** WebSocket pings and pongs are none of ours; answering them must stay cheap (R-L4). */
+  #control(): void {
+    if (this.#controls.hit() && !this.#closing) this.#deliver((receiver) => receiver.onInvalidMessage("ERR_PROTOCOL_FLOOD"));
+  }
+
+  #closed(code: number, reason: Buffer): void {
+    this.#closing = true;
+    this.#closeTimer?.cancel();
+    this.#deliver((receiver) => receiver.onClose(code, printable(reason.toString())));
   }
 
   /** Every error is followed by 'close'; only a message over the limit is worth telling apart. */
@@ -88,8 +120,8 @@ class WsTransport implements Transport {
   }
 
   #deliver(tell: (receiver: TransportReceiver) => void): void {
-    if (this.#receiver !== undefined) tell(this.#receiver);
-    else this.#early.push(() => tell(this.#receiver as TransportReceiver));
+    if (this.#receiver !== undefined && this.#early.length === 0) tell(this.#receiver);
+    else this.#early.push(tell);
   }
 
   #drained(): void {

@@ -1,6 +1,6 @@
 // Payloads of the connection-level frames: RESET, WINDOW, GOAWAY, ASSERTION. Pure.
 
-import type { GoawayReason, ResetCode } from "./codes.ts";
+import { ResetCode, type GoawayReason } from "./codes.ts";
 import { MAX_ASSERTION_BYTES, MAX_ASSERTION_NUMBER, MAX_CREDIT_BYTES, MAX_GOAWAY_TEXT_BYTES, MAX_RESET_TEXT_BYTES } from "./frame.ts";
 import { ProtocolViolation } from "./violation.ts";
 import type { ResetDetail } from "../mux/stream.ts";
@@ -21,7 +21,9 @@ export function readReset(message: Buffer, start: number, stop: number): { reado
   const textBytes = stop - start - RESET_FIXED_BYTES;
   if (textBytes < 0 || textBytes > MAX_RESET_TEXT_BYTES) throw new ProtocolViolation("ERR_PROTOCOL_PAYLOAD", "RESET of a wrong length");
   // A code of a later version is kept as a number; whoever maps it falls back to INTERNAL.
-  const code = message.readUInt16BE(start) as ResetCode;
+  // CONNECTION_LOST is our own word for the loss of a connection: a peer cannot say it.
+  const told = message.readUInt16BE(start) as ResetCode;
+  const code = told === ResetCode.CONNECTION_LOST ? ResetCode.INTERNAL : told;
   const text = printable(message.toString("latin1", start + RESET_FIXED_BYTES, stop));
   return { code, detail: { http2Code: message.readUInt32BE(start + 2), text } };
 }
@@ -39,7 +41,7 @@ export function encodeGoaway(goaway: Goaway): Buffer {
   const payload = Buffer.allocUnsafe(GOAWAY_FIXED_BYTES + text.length);
   payload.writeUInt32BE(goaway.lastStreamId, 0);
   payload.writeUInt16BE(goaway.reason, 4);
-  payload.writeUInt32BE(Math.min(goaway.delayMs, 0xffff_ffff), 6);
+  payload.writeUInt32BE(Math.min(Math.max(goaway.delayMs, 0), 0xffff_ffff), 6);
   payload.set(text, GOAWAY_FIXED_BYTES);
   return payload;
 }
@@ -66,13 +68,14 @@ export function encodeAssertion(number: number, token: string): Buffer {
 
 export function readAssertion(message: Buffer, start: number, stop: number): { readonly number: number; readonly token: string } {
   const tokenBytes = stop - start - 2;
-  if (tokenBytes < 1 || tokenBytes > MAX_ASSERTION_BYTES) throw new ProtocolViolation("ERR_PROTOCOL_PAYLOAD", "ASSERTION of a wrong length");
+  if (tokenBytes < 1 || tokenBytes > MAX_ASSERTION_BYTES)
+    throw new ProtocolViolation("ERR_PROTOCOL_PAYLOAD", "ASSERTION of a wrong length");
   const number = message.readUInt16BE(start);
   if (number < 1 || number > MAX_ASSERTION_NUMBER) throw new ProtocolViolation("ERR_PROTOCOL_PAYLOAD", "ASSERTION number out of range");
   return { number, token: message.toString("latin1", start + 2, stop) };
 }
 
 /** Text from the other side goes into logs and onto terminals: no controls, no direction marks. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
 }

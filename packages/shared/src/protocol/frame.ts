@@ -70,7 +70,14 @@ export const MAX_ASSERTION_BYTES = 8_192;
 export const MAX_INTERIM_HEADS = 8;
 
 /** Writes a frame header at `offset`. The caller has checked every range. */
-export function writeFrameHeader(target: Uint8Array, offset: number, type: number, payloadBytes: number, end: boolean, streamId: number): void {
+export function writeFrameHeader(
+  target: Uint8Array,
+  offset: number,
+  type: number,
+  payloadBytes: number,
+  end: boolean,
+  streamId: number,
+): void {
   target[offset] = type;
   target[offset + 1] = payloadBytes >>> 16;
   target[offset + 2] = payloadBytes >>> 8;
@@ -86,8 +93,9 @@ export function markFrameEnd(target: Uint8Array, offset: number): void {
   target[offset + 4] = (target[offset + 4] as number) | 0x80;
 }
 
-/** One whole frame with a small payload, for the handshake and tests. */
+/** One whole frame, for the handshake and tests. @throws RangeError when the payload is larger than a frame may be */
 export function encodeFrame(type: number, streamId: number, payload: Uint8Array, end = false): Buffer {
+  if (payload.length > MAX_FRAME_PAYLOAD_BYTES) throw new RangeError(`frame of ${payload.length} bytes`);
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
   writeFrameHeader(frame, 0, type, payload.length, end, streamId);
   frame.set(payload, FRAME_HEADER_BYTES);
@@ -105,9 +113,11 @@ export interface FrameSink {
  */
 export function readFrames(message: Buffer, sink: FrameSink): void {
   const size = message.length;
+  if (size === 0) throw new ProtocolViolation("ERR_PROTOCOL_FRAME_TRUNCATED", "a message without a frame");
   let offset = 0;
   while (offset < size) {
-    if (size - offset < FRAME_HEADER_BYTES) throw new ProtocolViolation("ERR_PROTOCOL_FRAME_TRUNCATED", "message ends inside a frame header");
+    if (size - offset < FRAME_HEADER_BYTES)
+      throw new ProtocolViolation("ERR_PROTOCOL_FRAME_TRUNCATED", "message ends inside a frame header");
     const first = message.readUInt32BE(offset);
     const second = message.readUInt32BE(offset + 4);
     const length = first & 0xff_ffff;

@@ -8,7 +8,7 @@ import { encodeGoaway, readGoaway, type Goaway } from "./control.ts";
 import type { Transport } from "../mux/transport.ts";
 import { CloseCode, GoawayReason, PERMANENT_GOAWAY_REASONS } from "./codes.ts";
 import { encodeFrame, FrameType, MAX_MESSAGE_BYTES, readFrames } from "./frame.ts";
-import { MAX_HELLO_BYTES, parseConnectorHello, parseRelayHello, type ConnectorHello, type RelayHello } from "./hello.ts";
+import { MAX_HELLO_BYTES, parseConnectorHello, parseRelayHello, relayHelloJson, type ConnectorHello, type RelayHello } from "./hello.ts";
 import { ProtocolViolation } from "./violation.ts";
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -89,7 +89,12 @@ export function connectorHandshake(options: ConnectorHandshakeOptions): Promise<
       throw new HandshakeError("ERR_TUNNEL_HANDSHAKE", `unexpected frame type ${type} from the relay for credential ${credentialId}`, true);
     },
     onTimeout: () => new HandshakeError("ERR_TUNNEL_HANDSHAKE_TIMEOUT", "the relay did not finish the handshake within 10 s", true),
-    onClose: (code, reason) => new HandshakeError("ERR_TUNNEL_LOST", `the relay closed the connection during the handshake (${code}${reason === "" ? "" : ` ${reason}`})`, true),
+    onClose: (code, reason) =>
+      new HandshakeError(
+        "ERR_TUNNEL_LOST",
+        `the relay closed the connection during the handshake (${code}${reason === "" ? "" : ` ${reason}`})`,
+        true,
+      ),
     onViolation: (violation) => new HandshakeError("ERR_TUNNEL_HANDSHAKE", violation.message, true),
   });
 }
@@ -115,7 +120,9 @@ export interface KnownCredential {
 }
 
 /** The relay's word on an authenticated connector: admit with this HELLO, or refuse with a reason. */
-export type Admission = { readonly hello: RelayHello } | { readonly refuse: GoawayReason; readonly text: string; readonly delayMs?: number };
+export type Admission =
+  | { readonly hello: RelayHello }
+  | { readonly refuse: GoawayReason; readonly text: string; readonly delayMs?: number };
 
 export interface RelayHandshakeOptions<C extends KnownCredential> {
   readonly transport: Transport;
@@ -128,9 +135,21 @@ export interface RelayHandshakeOptions<C extends KnownCredential> {
 }
 
 export type RelayHandshakeResult<C> =
-  | { readonly kind: "admitted"; readonly credential: C; readonly credentialId: string; readonly hello: ConnectorHello; readonly answer: RelayHello }
+  | {
+      readonly kind: "admitted";
+      readonly credential: C;
+      readonly credentialId: string;
+      readonly hello: ConnectorHello;
+      readonly answer: RelayHello;
+    }
   /** Authenticated, but not admitted. */
-  | { readonly kind: "refused"; readonly credential: C; readonly credentialId: string; readonly reason: GoawayReason; readonly text: string }
+  | {
+      readonly kind: "refused";
+      readonly credential: C;
+      readonly credentialId: string;
+      readonly reason: GoawayReason;
+      readonly text: string;
+    }
   /** Not authenticated: unknown id, wrong signature, not our protocol, timeout, gone. Nothing in it is to be believed. */
   | { readonly kind: "failed"; readonly why: "credential" | "protocol" | "timeout" | "lost" };
 
@@ -143,14 +162,22 @@ export async function relayHandshake<C extends KnownCredential>(options: RelayHa
   const outcome = exchange<RelayHandshakeResult<C>>(transport, options.clock ?? systemClock, {
     onFrame(type, payload) {
       if (proven !== undefined) {
-        if (type !== FrameType.HELLO || payload.length > MAX_HELLO_BYTES) throw new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "expected HELLO");
+        if (type !== FrameType.HELLO || payload.length > MAX_HELLO_BYTES)
+          throw new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "expected HELLO");
         return admitted(options, proven.id, proven.credential, parseConnectorHello(payload.toString("utf8")));
       }
       if (type !== FrameType.PROOF) return failed(transport, "protocol");
       const id = verifiedId(options, relayNonce, payload);
       const credential = id === undefined ? undefined : options.lookup(id);
       if (id === undefined || credential === undefined) return failed(transport, "credential");
-      if (credential.revoked) return refuse(transport, credential, id, GoawayReason.CREDENTIAL_REVOKED, "this credential was revoked; ask the relay's operator for a new one");
+      if (credential.revoked)
+        return refuse(
+          transport,
+          credential,
+          id,
+          GoawayReason.CREDENTIAL_REVOKED,
+          "this credential was revoked; ask the relay's operator for a new one",
+        );
       proven = { id, credential };
       transport.limitMessages(MAX_MESSAGE_BYTES);
       return undefined;
@@ -166,7 +193,8 @@ export async function relayHandshake<C extends KnownCredential>(options: RelayHa
 /** @returns the credential id when the signature verifies */
 function verifiedId<C extends KnownCredential>(options: RelayHandshakeOptions<C>, relayNonce: Buffer, payload: Buffer): string | undefined {
   const idBytes = payload[NONCE_BYTES] ?? 0;
-  if (idBytes === 0 || idBytes > MAX_CREDENTIAL_ID_BYTES || payload.length !== NONCE_BYTES + 1 + idBytes + SIGNATURE_BYTES) return undefined;
+  if (idBytes === 0 || idBytes > MAX_CREDENTIAL_ID_BYTES || payload.length !== NONCE_BYTES + 1 + idBytes + SIGNATURE_BYTES)
+    return undefined;
   const connectorNonce = payload.subarray(0, NONCE_BYTES);
   const credentialId = payload.toString("latin1", NONCE_BYTES + 1, NONCE_BYTES + 1 + idBytes);
   const signature = payload.subarray(NONCE_BYTES + 1 + idBytes);
@@ -176,14 +204,26 @@ function verifiedId<C extends KnownCredential>(options: RelayHandshakeOptions<C>
   return valid && known !== undefined ? credentialId : undefined;
 }
 
-function admitted<C extends KnownCredential>(options: RelayHandshakeOptions<C>, id: string, credential: C, hello: ConnectorHello): RelayHandshakeResult<C> {
+function admitted<C extends KnownCredential>(
+  options: RelayHandshakeOptions<C>,
+  id: string,
+  credential: C,
+  hello: ConnectorHello,
+): RelayHandshakeResult<C> {
   const admission = options.admit(credential, hello);
   if ("refuse" in admission) return refuse(options.transport, credential, id, admission.refuse, admission.text, admission.delayMs);
-  options.transport.send(encodeFrame(FrameType.HELLO, 0, Buffer.from(JSON.stringify(admission.hello))));
+  options.transport.send(encodeFrame(FrameType.HELLO, 0, Buffer.from(relayHelloJson(admission.hello))));
   return { kind: "admitted", credential, credentialId: id, hello, answer: admission.hello };
 }
 
-function refuse<C>(transport: Transport, credential: C, credentialId: string, reason: GoawayReason, text: string, delayMs = 0): RelayHandshakeResult<C> {
+function refuse<C>(
+  transport: Transport,
+  credential: C,
+  credentialId: string,
+  reason: GoawayReason,
+  text: string,
+  delayMs = 0,
+): RelayHandshakeResult<C> {
   transport.send(encodeFrame(FrameType.GOAWAY, 0, encodeGoaway({ lastStreamId: 0, reason, delayMs, text })));
   transport.close(CloseCode.AUTHENTICATION_FAILED, "refused");
   return { kind: "refused", credential, credentialId, reason, text };
@@ -196,11 +236,17 @@ function failed(transport: Transport, why: "credential" | "protocol" | "timeout"
   return { kind: "failed", why };
 }
 
-function violated(transport: Transport, violation: ProtocolViolation, authenticated: boolean): { readonly kind: "failed"; readonly why: "protocol" } {
+function violated(
+  transport: Transport,
+  violation: ProtocolViolation,
+  authenticated: boolean,
+): { readonly kind: "failed"; readonly why: "protocol" } {
   if (!authenticated) failed(transport, "protocol");
   else {
     const text = `${violation.code}: ${violation.message}`;
-    transport.send(encodeFrame(FrameType.GOAWAY, 0, encodeGoaway({ lastStreamId: 0, reason: GoawayReason.PROTOCOL_ERROR, delayMs: 0, text })));
+    transport.send(
+      encodeFrame(FrameType.GOAWAY, 0, encodeGoaway({ lastStreamId: 0, reason: GoawayReason.PROTOCOL_ERROR, delayMs: 0, text })),
+    );
     transport.close(CloseCode.PROTOCOL_ERROR, violation.code);
   }
   return { kind: "failed", why: "protocol" };
@@ -228,7 +274,10 @@ function exchange<T extends object>(transport: Transport, clock: Clock, steps: S
     const timer = clock.after(HANDSHAKE_TIMEOUT_MS, () => finish(steps.onTimeout()));
     const fail = (error: unknown): void => {
       if (error instanceof HandshakeError) finish(error);
-      else finish(steps.onViolation(error instanceof ProtocolViolation ? error : new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "internal error")));
+      else
+        finish(
+          steps.onViolation(error instanceof ProtocolViolation ? error : new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "internal error")),
+        );
     };
     transport.setReceiver({
       onMessage(message) {
@@ -255,6 +304,5 @@ function onlyFrame<T>(message: Buffer, steps: Steps<T>): T | undefined {
       outcome = steps.onFrame(type, bytes.subarray(start, stop));
     },
   });
-  if (count === 0) throw new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "an empty message");
   return outcome;
 }

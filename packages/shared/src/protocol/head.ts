@@ -3,6 +3,7 @@
 // cost one native call each however many fields there are. Pure; checks lengths, not HTTP grammar.
 
 import { NO_FIELDS, type Fields } from "../http/fields.ts";
+import { MAX_FRAME_PAYLOAD_BYTES } from "./frame.ts";
 import { ProtocolViolation } from "./violation.ts";
 
 /** What a stream carries after its head. */
@@ -56,21 +57,34 @@ function joinFields(fields: Fields): string {
   return text;
 }
 
-/** latin1 writing would cut other characters to their low byte, which may be CR or LF: refuse instead. */
-function assertEncodable(text: string, fields: Fields): void {
+/**
+ * latin1 writing would cut other characters to their low byte, which may be CR or LF: refuse instead. The rest is what the
+ * peer would have to take for a violation, which costs every stream of the connection and not just the one at fault.
+ */
+function encoded(text: string, fields: Fields, fixedBytes: number): EncodedText {
   if (NOT_LATIN1.test(text)) throw new RangeError("head text is not latin1");
-  for (let i = 0; i < fields.length; i++) {
-    if ((fields[i] as string).length > MAX_FIELD_PART_BYTES) throw new RangeError("field longer than 65,535 bytes");
-  }
-  if (fields.length / 2 > 0xffff) throw new RangeError("more than 65,535 fields");
+  if (fields.length % 2 !== 0) throw new RangeError("a field name without a value");
+  for (let i = 0; i < fields.length; i++) assertPartFits(fields[i] as string);
+  const payloadBytes = fixedBytes + fields.length * 2 + text.length;
+  // Also bounds the count: that many fields have a larger table.
+  if (payloadBytes > MAX_FRAME_PAYLOAD_BYTES) throw new RangeError("head larger than a frame");
+  return { text, payloadBytes };
+}
+
+function assertPartFits(part: string): void {
+  if (part.length > MAX_FIELD_PART_BYTES) throw new RangeError("part of a head longer than 65,535 bytes");
 }
 
 /** @throws RangeError when the head cannot be expressed; callers validate before. */
 export function prepareOpen(open: OpenHead): EncodedText {
-  const text = open.service + open.method + open.path + open.authority + joinFields(open.fields);
-  assertEncodable(text, open.fields);
-  const lengthBytes = open.contentLength === undefined ? 0 : CONTENT_LENGTH_BYTES;
-  return { text, payloadBytes: OPEN_FIXED_BYTES + lengthBytes + open.fields.length * 2 + text.length };
+  const { service, method, path, authority, contentLength, fields } = open;
+  assertPartFits(service);
+  assertPartFits(method);
+  assertPartFits(path);
+  assertPartFits(authority);
+  if (contentLength === undefined) return encoded(service + method + path + authority + joinFields(fields), fields, OPEN_FIXED_BYTES);
+  if (!Number.isSafeInteger(contentLength) || contentLength < 0) throw new RangeError("content length is not 0 to 2^53 - 1");
+  return encoded(service + method + path + authority + joinFields(fields), fields, OPEN_FIXED_BYTES + CONTENT_LENGTH_BYTES);
 }
 
 export function writeOpen(open: OpenHead, text: string, target: Buffer, start: number): void {
@@ -93,9 +107,8 @@ export function writeOpen(open: OpenHead, text: string, target: Buffer, start: n
 
 /** @throws RangeError when the head cannot be expressed. */
 export function prepareHead(head: ResponseHead): EncodedText {
-  const text = joinFields(head.fields);
-  assertEncodable(text, head.fields);
-  return { text, payloadBytes: HEAD_FIXED_BYTES + head.fields.length * 2 + text.length };
+  if (!isStatus(head.status)) throw new RangeError(`status ${head.status} is not 100 to 599`);
+  return encoded(joinFields(head.fields), head.fields, HEAD_FIXED_BYTES);
 }
 
 export function writeHead(head: ResponseHead, text: string, target: Buffer, start: number): void {
@@ -106,9 +119,7 @@ export function writeHead(head: ResponseHead, text: string, target: Buffer, star
 
 /** Field block of END. @throws RangeError when the fields cannot be expressed. */
 export function prepareTrailers(trailers: Fields): EncodedText {
-  const text = joinFields(trailers);
-  assertEncodable(text, trailers);
-  return { text, payloadBytes: COUNT_BYTES + trailers.length * 2 + text.length };
+  return encoded(joinFields(trailers), trailers, COUNT_BYTES);
 }
 
 export function writeTrailers(trailers: Fields, text: string, target: Buffer, start: number): void {
@@ -156,13 +167,17 @@ export function readOpen(message: Buffer, start: number, stop: number): OpenHead
 export function readHead(message: Buffer, start: number, stop: number): ResponseHead {
   if (stop - start < HEAD_FIXED_BYTES) throw malformed("HEAD is too short");
   const status = message.readUInt16BE(start);
-  if (status < 100 || status > 599) throw malformed("HEAD with an impossible status");
+  if (!isStatus(status)) throw malformed("HEAD with an impossible status");
   return { status, fields: readFieldBlock(message, start + 2, stop, 0).fields };
 }
 
 /** An empty payload means no trailers. @throws ProtocolViolation PAYLOAD */
 export function readTrailers(message: Buffer, start: number, stop: number): Fields {
   return start === stop ? NO_FIELDS : readFieldBlock(message, start, stop, 0).fields;
+}
+
+function isStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 100 && status <= 599;
 }
 
 function writeUint16(target: Buffer, offset: number, value: number): void {
@@ -178,7 +193,12 @@ function writeFieldTable(fields: Fields, target: Buffer, start: number): number 
   return at;
 }
 
-function readFieldBlock(message: Buffer, start: number, stop: number, prefixBytes: number): { readonly text: string; readonly fields: Fields } {
+function readFieldBlock(
+  message: Buffer,
+  start: number,
+  stop: number,
+  prefixBytes: number,
+): { readonly text: string; readonly fields: Fields } {
   if (stop - start < COUNT_BYTES) throw malformed("field block is too short");
   const parts = message.readUInt16BE(start) * 2;
   const tableAt = start + COUNT_BYTES;

@@ -1,9 +1,11 @@
 // HELLO: what the two sides tell each other once per connection (docs/protocol.md section 4). Parsed strictly from
 // unknown JSON; unknown members are ignored so that later versions may add some.
 
+import { MAX_FRAME_PAYLOAD_BYTES } from "./frame.ts";
 import { ProtocolViolation } from "./violation.ts";
 
-export const MAX_HELLO_BYTES = 65_536;
+/** One frame holds it. */
+export const MAX_HELLO_BYTES: number = MAX_FRAME_PAYLOAD_BYTES;
 export const MAX_HELLO_SERVICES = 4_096;
 const MAX_NAME_LENGTH = 253;
 const MAX_WINDOW_BYTES = 0x7fff_ffff;
@@ -48,6 +50,16 @@ export interface RelayHello {
   readonly connectionId: string;
   readonly tunnel: string;
   readonly grants: readonly Grant[];
+}
+
+/** The relay's HELLO as JSON that fits a frame: grants are for people at the connector, so those that do not fit are left out. */
+export function relayHelloJson(hello: RelayHello): string {
+  let json = JSON.stringify(hello);
+  for (let kept = hello.grants.length; Buffer.byteLength(json) > MAX_HELLO_BYTES && kept > 0;) {
+    kept = Math.floor(kept / 2);
+    json = JSON.stringify({ ...hello, grants: hello.grants.slice(0, kept) });
+  }
+  return json;
 }
 
 /** @throws ProtocolViolation HANDSHAKE */
