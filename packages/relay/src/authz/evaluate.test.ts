@@ -36,7 +36,7 @@ describe("a decision", () => {
       "login-cannot-help",
       undefined,
     ],
-    ["is deny for strangers where only programs are let in", [programs], stranger, "deny", "login-cannot-help", undefined],
+    ["is deny for strangers where only programs are let in", [programs], stranger, "deny", "service-token-required", undefined],
     ["is allow for everybody by bypass", [open, people, programs], stranger, "allow", "bypassed", "open"],
     ["is by bypass before allow", [people, open], ann, "allow", "bypassed", "open"],
     ["is by bypass before service", [programs, open], bot, "allow", "bypassed", "open"],

@@ -11,6 +11,7 @@ const NO_POLICIES = refusal("no-policies");
 const NO_POLICY_MATCHED = refusal("no-policy-matched");
 const SERVICE_NOT_ALLOWED = refusal("service-not-allowed");
 const LOGIN_CANNOT_HELP = refusal("login-cannot-help");
+const SERVICE_TOKEN_REQUIRED = refusal("service-token-required");
 const LOGIN_REQUIRED: LoginDecision = {
   outcome: "login",
   reason: "login-required",
@@ -33,9 +34,15 @@ function decide(application: CompiledApplication, facts: RequestFacts): Decision
   const settled = application.deny.first(facts) ?? application.bypass.first(facts);
   if (settled !== undefined) return settled.decision;
   const identity = facts.identity;
-  if (identity === undefined) return application.allow.first(facts) === undefined ? LOGIN_CANNOT_HELP : LOGIN_REQUIRED;
+  if (identity === undefined) return withoutIdentity(application, facts);
   if (identity.kind === "service") return application.service.first(facts)?.decision ?? SERVICE_NOT_ALLOWED;
   return application.allow.first(facts)?.decision ?? NO_POLICY_MATCHED;
+}
+
+/** A stranger is told what could help: signing in, a service token, or nothing. */
+function withoutIdentity(application: CompiledApplication, facts: RequestFacts): Decision {
+  if (application.allow.first(facts) !== undefined) return LOGIN_REQUIRED;
+  return application.service.policies.length > 0 ? SERVICE_TOKEN_REQUIRED : LOGIN_CANNOT_HELP;
 }
 
 /**

@@ -11,6 +11,7 @@ export const REASONS = {
   "no-policy-matched": "You are signed in, but no policy lets you in.",
   "service-not-allowed": "The service token is valid, but no policy lets it in.",
   "login-required": "Sign in first.",
+  "service-token-required": "Only programs with a service token are let in here.",
   "login-cannot-help": "No policy lets anybody in from where you are, signed in or not.",
   "evaluator-error": "The policies could not be evaluated. The administrator finds the cause in the log.",
 } as const;

@@ -7,6 +7,7 @@ import type { Identity } from "../authn/identity.ts";
 import type { AssertionIssuer } from "../authz/assertion.ts";
 import { noExternal, type RequestFacts } from "../authz/facts.ts";
 import { parseIp } from "../authz/ip.ts";
+import { REASONS } from "../authz/reasons.ts";
 import { canonicalise, type CanonicalRequest } from "./canonicalise.ts";
 import { createForward } from "./forward-request.ts";
 import { InFlight, type InFlightServices } from "./in-flight.ts";
@@ -82,7 +83,10 @@ function authorize(services: PipelineServices, runtime: Runtime, request: InFlig
   const decision = runtime.decisions.decide(application.policies, facts);
   services.policyEvaluated(services.clock.monotonic() - startedAtMs);
   request.decided(decision, facts);
-  if (decision.outcome === "deny") return request.answerRefusal("deny", "ERR_ACCESS_DENIED", decision.reason);
+  if (decision.outcome === "deny") {
+    const code = decision.reason === "service-token-required" ? "ERR_CREDENTIAL_REQUIRED" : "ERR_ACCESS_DENIED";
+    return request.answerRefusal("deny", code, decision.reason, { detail: REASONS[decision.reason] });
+  }
   if (decision.outcome === "login") return request.answerRefusal("login", "ERR_LOGIN_REQUIRED", decision.reason);
   if (decision.action !== "bypass" && services.recordingRequired()) return request.answerRefusal("deny", "ERR_RECORD_UNAVAILABLE", "recording-failed");
   const destination = decideDestination(request.exchange.request, canonical, runtime, application, facts);
