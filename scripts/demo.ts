@@ -37,7 +37,7 @@ function readArguments(): Arguments | "help" | "invalid" {
 }
 
 async function startDemo(stack: AsyncDisposableStack, port: number): Promise<Demo> {
-  const applications = [{ name: "hello" }, { name: "api", policies: ["programs"] }];
+  const applications = [{ name: "hello" }, { name: "api", policies: ["programs", "staff"] }];
   const relay = await startRelay(stack, { applications, port });
   const token = await relay.createServiceToken("demo");
   const servicePort = await startPrivateService(stack);

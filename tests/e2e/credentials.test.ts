@@ -72,7 +72,7 @@ test("a revoked credential is refused for good, with its reason and an exit code
   const exit = await within(10_000, "the connector to give up", program.exited);
   expect(exit.code).toBe(REFUSED);
   expect(program.output).toMatch(/ERR_\w*REVOKED/);
-  expect(relay.records().some((record) => JSON.stringify(record).includes("REVOKED"))).toBe(true);
+  await eventually(() => relay.records().some((record) => JSON.stringify(record).includes("REVOKED")), { what: "a record of the refusal" });
 });
 
 test("a foreign credential is refused for good, without saying why more than the relay may", async () => {

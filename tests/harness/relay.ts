@@ -12,6 +12,13 @@ import type { Certificate } from "./tls.ts";
 
 const MAIN = join(import.meta.dirname, "..", "..", "packages", "relay", "dist", "main.js");
 
+/** The policies that the generated configuration has where it uses them. */
+const POLICIES = [
+  { name: "public", action: "bypass", include: [{ everyone: true }] },
+  { name: "programs", action: "service", include: [{ anyServiceToken: true }] },
+  { name: "staff", action: "allow", include: [{ emailDomain: "example.com" }] },
+] as const;
+
 export interface ApplicationOptions {
   /** Also the first label of its hostname under relay.localhost, and the connector's service, where not given. */
   readonly name: string;
@@ -19,7 +26,7 @@ export interface ApplicationOptions {
   readonly path?: string;
   readonly tunnel?: string;
   readonly service?: string;
-  /** Default: the built-in bypass policy `public`; `programs` needs a service token. */
+  /** Names of {@link POLICIES}, or of those in `config`. Default: `public`. */
   readonly policies?: readonly string[];
   /** Further keys of the application in relay.yaml. */
   readonly more?: Readonly<Record<string, unknown>>;
@@ -89,10 +96,8 @@ export class Relay {
       admin: { address: `127.0.0.1:${this.adminPort}` },
       state: join(this.folder, "state"),
       tunnels: tunnels.map((name) => ({ name })),
-      policies: [
-        { name: "public", action: "bypass", include: [{ everyone: true }] },
-        { name: "programs", action: "service", include: [{ anyServiceToken: true }] },
-      ],
+      // Only those in use: an unused one is a warning of `check`.
+      policies: POLICIES.filter(({ name }) => applications.some(({ policies = ["public"] }) => policies.includes(name))),
       applications: applications.map((application) => ({
         name: application.name,
         hostname: application.hostname ?? `${application.name}.relay.localhost`,
