@@ -144,7 +144,7 @@ async function spoofedIdentity({ relay, token }: Demo): Promise<string> {
 }
 
 async function revoked({ relay, connector }: Demo): Promise<string> {
-  const [credential] = JSON.parse(await relay.mustRun("credential", "list", "office", "--json")) as readonly { readonly id: string }[];
+  const [credential] = await relay.credentials();
   await relay.mustRun("credential", "revoke", credential?.id ?? "");
   const revokedAtMs = performance.now();
   const exit = await within(5_000, "the connector to give up", connector.program.exited);

@@ -14,9 +14,8 @@ import { answer, openVisit, visit } from "../harness/visitor.ts";
 /** The connector's exit code for "the relay refuses this connector for good". */
 const REFUSED = 3;
 
-async function credentialId(relay: Relay, tunnel = "office"): Promise<string> {
-  const listed = JSON.parse(await relay.mustRun("credential", "list", tunnel, "--json")) as readonly { readonly id: string }[];
-  return listed.at(-1)?.id ?? "none";
+async function credentialId(relay: Relay): Promise<string> {
+  return (await relay.credentials()).at(-1)?.id ?? "none";
 }
 
 test("a credential file is private, and its secret never crosses into the relay's state", async () => {

@@ -55,6 +55,14 @@ export interface ServiceToken {
   readonly clientSecret: string;
 }
 
+/** What `credential list --json` says of one. */
+export interface CredentialView {
+  readonly id: string;
+  readonly tunnel: string;
+  readonly createdAt: number | string;
+  readonly revokedAt?: number | string;
+}
+
 export class Relay {
   readonly port: number;
   readonly adminPort: number;
@@ -175,7 +183,19 @@ export class Relay {
   }
 
   async createServiceToken(name: string): Promise<ServiceToken> {
-    return JSON.parse(await this.mustRun("service-token", "create", name, "--json")) as ServiceToken;
+    const { token, secret } = JSON.parse(await this.mustRun("service-token", "create", name, "--json")) as {
+      readonly token: { readonly clientId: string };
+      readonly secret: string;
+    };
+    return { clientId: token.clientId, clientSecret: secret };
+  }
+
+  /** Credentials of a tunnel, oldest first. */
+  async credentials(tunnel = "office"): Promise<readonly CredentialView[]> {
+    const { credentials } = JSON.parse(await this.mustRun("credential", "list", tunnel, "--json")) as {
+      readonly credentials: readonly CredentialView[];
+    };
+    return credentials;
   }
 
   /** Every record (access log and audit) written so far. */
