@@ -56,6 +56,8 @@ export interface Connector {
   readonly ended: Promise<TunnelEnd>;
   /** Puts another configuration in force; streams under way keep what they started with. */
   reload(config: ConnectorConfig): void;
+  /** Records that a changed configuration cannot be used: what runs stays in force. */
+  rejectReload(fields: Readonly<Record<string, unknown>>): void;
   /** Takes no new streams and ends when those in flight have finished, or after `graceMs`. */
   drain(graceMs: number): void;
   close(): void;
@@ -74,7 +76,10 @@ export function relayUrl(config: ConnectorConfig, credential: TunnelCredential):
   if (config.relay === undefined) return pinned;
   const url = new URL(config.relay);
   if (url.hostname === pinned.hostname) return url;
-  throw new SallyportError("ERR_CONNECTOR_WRONG_RELAY", `the configuration names the relay ${url.origin}, but the credential belongs to ${pinned.origin}: use a credential made by that relay, or correct \`relay\``);
+  throw new SallyportError(
+    "ERR_CONNECTOR_WRONG_RELAY",
+    `the configuration names the relay ${url.origin}, but the credential belongs to ${pinned.origin}: use a credential made by that relay, or correct \`relay\``,
+  );
 }
 
 /** Makes a connector; nothing runs until start(). */
@@ -109,9 +114,20 @@ class RunningConnector implements Connector {
     const budget = new BufferBudget();
     this.#router = createOriginRouter(config.services, { logger, clock });
     this.#log = new TunnelLog(logger, () => this.#metrics);
-    this.#supervisor = new Supervisor({ connections: config.connections, connect: this.#connect(budget), clock, random: options.random ?? Math.random, observer: this.#log });
+    this.#supervisor = new Supervisor({
+      connections: config.connections,
+      connect: this.#connect(budget),
+      clock,
+      random: options.random ?? Math.random,
+      observer: this.#log,
+    });
     this.#metrics = new Metrics(
-      { tunnel: () => this.#supervisor.status(), health: () => this.#router.health(), bufferedBytes: () => budget.heldBytes, bytes: () => this.#supervisor.traffic() },
+      {
+        tunnel: () => this.#supervisor.status(),
+        health: () => this.#router.health(),
+        bufferedBytes: () => budget.heldBytes,
+        bytes: () => this.#supervisor.traffic(),
+      },
       software,
     );
   }
@@ -126,8 +142,22 @@ class RunningConnector implements Connector {
 
   async start(): Promise<void> {
     const { clock, logger, credential, software } = this.#options;
-    if (this.#config.admin !== undefined) this.#admin = await listenAdmin(this.#config.admin, { metrics: () => this.#metrics.render(), ready: () => this.status().ready, status: () => this.status() });
-    logger.info({ [LogField.tunnel]: credential.tunnel, [LogField.credentialId]: credential.credentialId, [LogField.connectorId]: this.#connectorId, software, services: [...this.#config.services.keys()] }, "connector starts");
+    if (this.#config.admin !== undefined)
+      this.#admin = await listenAdmin(this.#config.admin, {
+        metrics: () => this.#metrics.render(),
+        ready: () => this.status().ready,
+        status: () => this.status(),
+      });
+    logger.info(
+      {
+        [LogField.tunnel]: credential.tunnel,
+        [LogField.credentialId]: credential.credentialId,
+        [LogField.connectorId]: this.#connectorId,
+        software,
+        services: [...this.#config.services.keys()],
+      },
+      "connector starts",
+    );
     this.#stopWatching = watchNetwork(clock, () => {
       logger.info("network changed or machine woke up: waits end now");
       this.#supervisor.networkChanged(allAddresses());
@@ -140,14 +170,23 @@ class RunningConnector implements Connector {
     const { logger, credential } = this.#options;
     relayUrl(config, credential);
     for (const key of ["connections", "admin", "credential"] as const) {
-      if (JSON.stringify(config[key]) !== JSON.stringify(this.#config[key])) logger.warn({ key }, "this key changes at the next start only");
+      if (JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]))
+        logger.warn({ key }, "this key changes at the next start only");
     }
     const before = [...this.#config.services.keys()];
     this.#router.reload(config.services);
     this.#config = config;
     const after = [...config.services.keys()];
-    logger.info({ added: after.filter((name) => !before.includes(name)), removed: before.filter((name) => !after.includes(name)) }, "configuration reloaded");
+    logger.info(
+      { added: after.filter((name) => !before.includes(name)), removed: before.filter((name) => !after.includes(name)) },
+      "configuration reloaded",
+    );
     this.#metrics.reloaded("applied");
+  }
+
+  rejectReload(fields: Readonly<Record<string, unknown>>): void {
+    this.#options.logger.error(fields, "configuration not reloaded: what ran before stays in force");
+    this.#metrics.reloaded("refused");
   }
 
   drain(graceMs: number): void {
@@ -183,7 +222,11 @@ class RunningConnector implements Connector {
         onHello: (notice) => this.#noticed(notice),
         onKeys: (manifest) => {
           const taken = gate.takeManifest(manifest);
-          if (taken.kind === "refused") logger.error({ [LogField.reason]: taken.problem }, "key manifest refused: the keys known before stay in force until they expire");
+          if (taken.kind === "refused")
+            logger.error(
+              { [LogField.reason]: taken.problem },
+              "key manifest refused: the keys known before stay in force until they expire",
+            );
           else if (taken.warning !== undefined) logger.warn({ [LogField.reason]: taken.warning }, "key manifest accepted");
         },
         onFault: (error) => logger.error(errorFields(error), "a stream failed by a fault of this connector"),
@@ -197,7 +240,10 @@ class RunningConnector implements Connector {
     this.#metrics.streamOpened(known, verdict.kind === "allowed" ? "accepted" : "refused");
     if (verdict.kind === "allowed") return this.#router.accept(stream, withAssertion(open, verdict.forward ? assertion : undefined), end);
     // The local audit line of R-K5: this machine's own record that somebody tried.
-    this.#options.logger.warn({ [LogField.service]: open.service, [LogField.streamId]: stream.id, [LogField.reason]: verdict.reason }, "assertion refused");
+    this.#options.logger.warn(
+      { [LogField.service]: open.service, [LogField.streamId]: stream.id, [LogField.reason]: verdict.reason },
+      "assertion refused",
+    );
     stream.reset(ResetCode.ASSERTION_REFUSED, { text: verdict.reason });
     return DEAF;
   };
@@ -226,7 +272,8 @@ function withAssertion(open: OpenHead, token: string | undefined): OpenHead {
   const fields: string[] = [];
   for (let i = 0; i < open.fields.length; i += 2) {
     const name = open.fields[i] as string;
-    if (name.length !== ASSERTION_FIELD.length || name.toLowerCase() !== ASSERTION_FIELD_LOWER) fields.push(name, open.fields[i + 1] as string);
+    if (name.length !== ASSERTION_FIELD.length || name.toLowerCase() !== ASSERTION_FIELD_LOWER)
+      fields.push(name, open.fields[i + 1] as string);
   }
   if (token !== undefined) fields.push(ASSERTION_FIELD, token);
   return { ...open, fields };

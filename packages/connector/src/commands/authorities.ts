@@ -1,4 +1,4 @@
-// The file given with --ca.
+// The file given with --ca: authorities that are trusted for the relay beside the usual ones. Must not know TLS.
 
 import { readFileSync } from "node:fs";
 import { X509Certificate } from "node:crypto";

@@ -52,10 +52,14 @@ export async function probeRelay(options: RelayProbeOptions): Promise<RelayProbe
   const resolved = await resolveRow(options.relay, proxy);
   const outcome = await authenticateOnce(options, proxy);
   if (outcome.kind === "failed" && outcome.error instanceof DialError) {
-    return { rows: [...hopRows(options.relay, proxy, resolved, outcome.error), skipped("credential"), skipped("clock")], refused: !outcome.error.retryable };
+    return {
+      rows: [...hopRows(options.relay, proxy, resolved, outcome.error), skipped("credential"), skipped("clock")],
+      refused: !outcome.error.retryable,
+    };
   }
   const hops = hopRows(options.relay, proxy, resolved, undefined);
-  if (outcome.kind === "failed") return { rows: [...hops, credentialFailed(outcome.error), skipped("clock")], refused: !outcome.error.retryable };
+  if (outcome.kind === "failed")
+    return { rows: [...hops, credentialFailed(outcome.error), skipped("clock")], refused: !outcome.error.retryable };
   return { rows: [...hops, ...relayRows(outcome.notice, outcome.keys, options)], refused: false };
 }
 
@@ -64,7 +68,10 @@ type Outcome =
   | { readonly kind: "failed"; readonly error: SallyportError };
 
 // No services are announced and every stream is refused unprocessed, so that a check never takes a visitor's request.
-async function authenticateOnce({ relay, config, credential, gate, software, clock }: RelayProbeOptions, proxy: ProxyChoice): Promise<Outcome> {
+async function authenticateOnce(
+  { relay, config, credential, gate, software, clock }: RelayProbeOptions,
+  proxy: ProxyChoice,
+): Promise<Outcome> {
   let notice: RelayNotice | undefined;
   const keys = Promise.withResolvers<Row>();
   const connect = connector({
@@ -81,12 +88,21 @@ async function authenticateOnce({ relay, config, credential, gate, software, clo
   const gone = Promise.withResolvers<void>();
   try {
     const connection = await connect({ onGoaway: () => undefined, onClosed: () => gone.resolve() }, new AbortController().signal);
-    const timer = clock.after(KEYS_WAIT_MS, () => keys.resolve({ name: "keys", state: "failed", detail: "the relay sent no key manifest", remedy: "see the relay's log: requests would be answered 403" }));
+    const timer = clock.after(KEYS_WAIT_MS, () =>
+      keys.resolve({
+        name: "keys",
+        state: "failed",
+        detail: "the relay sent no key manifest",
+        remedy: "see the relay's log: requests would be answered 403",
+      }),
+    );
     const row = await keys.promise;
     timer.cancel();
     connection.leave(GoawayReason.SHUTDOWN, "check is done");
     await gone.promise;
-    return notice === undefined ? { kind: "failed", error: new SallyportError("ERR_TUNNEL_HANDSHAKE", "the relay sent no HELLO") } : { kind: "authenticated", notice, keys: row };
+    return notice === undefined
+      ? { kind: "failed", error: new SallyportError("ERR_TUNNEL_HANDSHAKE", "the relay sent no HELLO") }
+      : { kind: "authenticated", notice, keys: row };
   } catch (error) {
     if (error instanceof SallyportError) return { kind: "failed", error };
     throw error;
@@ -103,7 +119,12 @@ function keysRow(gate: StreamGate, manifest: string): Row {
       ? { name: "keys", state: "ok", detail: `manifest version ${taken.version}, signed by the root in the credential` }
       : { name: "keys", state: "warning", detail: taken.warning, remedy: "let this user write beside the credential file" };
   }
-  return { name: "keys", state: "failed", detail: `the key manifest is refused: ${taken.problem}`, remedy: "make a new credential on this relay" };
+  return {
+    name: "keys",
+    state: "failed",
+    detail: `the key manifest is refused: ${taken.problem}`,
+    remedy: "make a new credential on this relay",
+  };
 }
 
 const refuseStream: AcceptStream = (stream) => {
@@ -120,7 +141,12 @@ async function resolveRow(relay: URL, proxy: ProxyChoice): Promise<Row> {
     return { name: "DNS", state: "ok", detail: `${host} is ${addresses.map(({ address }) => address).join(", ")}` };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
-    return { name: "DNS", state: "failed", detail: `${host} does not resolve (${code})`, remedy: "check the spelling of the name and this machine's DNS server" };
+    return {
+      name: "DNS",
+      state: "failed",
+      detail: `${host} does not resolve (${code})`,
+      remedy: "check the spelling of the name and this machine's DNS server",
+    };
   }
 }
 
@@ -128,7 +154,8 @@ function hopRows(relay: URL, proxy: ProxyChoice, dns: Row, error: DialError | un
   const failedAt = error === undefined ? STAGES.length : STAGES.indexOf(error.stage);
   return STAGES.map((stage, index): Row => {
     if (stage === "dns" && error?.stage !== "dns") return dns;
-    if (index === failedAt && error !== undefined) return { name: STAGE_NAMES[stage], state: "failed", detail: error.message, remedy: error.remedy };
+    if (index === failedAt && error !== undefined)
+      return { name: STAGE_NAMES[stage], state: "failed", detail: error.message, remedy: error.remedy };
     if (index > failedAt) return skipped(STAGE_NAMES[stage]);
     return { name: STAGE_NAMES[stage], ...passed(stage, relay, proxy) };
   });
@@ -140,7 +167,9 @@ function passed(stage: DialStage, relay: URL, proxy: ProxyChoice): Pick<Row, "st
     case "dns":
       return ok("");
     case "proxy":
-      return ok(proxy.kind === "proxy" ? `${displayProxy(proxy.url)} opens tunnels to ${hostPort(relay)} (${proxy.why})` : `none: ${proxy.why}`);
+      return ok(
+        proxy.kind === "proxy" ? `${displayProxy(proxy.url)} opens tunnels to ${hostPort(relay)} (${proxy.why})` : `none: ${proxy.why}`,
+      );
     case "tcp":
       return ok(`${hostPort(relay)} is reached`);
     case "tls":
@@ -150,28 +179,51 @@ function passed(stage: DialStage, relay: URL, proxy: ProxyChoice): Pick<Row, "st
   }
 }
 
-function relayRows({ tunnel, software, grants, clockSkewMs = 0 }: RelayNotice, keys: Row, { credential, config }: RelayProbeOptions): Row[] {
+function relayRows(
+  { tunnel, software, grants, clockSkewMs = 0 }: RelayNotice,
+  keys: Row,
+  { credential, config }: RelayProbeOptions,
+): Row[] {
   const skewed = Math.abs(clockSkewMs) > MAX_CLOCK_SKEW_MS;
   const seconds = (clockSkewMs / 1_000).toFixed(1);
   return [
     { name: "credential", state: "ok", detail: `${credential.credentialId} is accepted for the tunnel ${tunnel} by ${software}` },
     keys,
     skewed
-      ? { name: "clock", state: "failed", detail: `this machine is ${seconds} s off the relay's time`, remedy: "set the clock (NTP): assertions are refused when clocks differ by more than 30 s" }
+      ? {
+          name: "clock",
+          state: "failed",
+          detail: `this machine is ${seconds} s off the relay's time`,
+          remedy: "set the clock (NTP): assertions are refused when clocks differ by more than 30 s",
+        }
       : { name: "clock", state: "ok", detail: `${seconds} s off the relay's time` },
     ...(grants.length === 0
-      ? [{ name: "grants", state: "warning", detail: "the relay publishes nothing through this tunnel", remedy: `add an application with tunnel: ${tunnel} to relay.yaml` } as const]
+      ? [
+          {
+            name: "grants",
+            state: "warning",
+            detail: "the relay publishes nothing through this tunnel",
+            remedy: `add an application with tunnel: ${tunnel} to relay.yaml`,
+          } as const,
+        ]
       : grants.map(({ url, service }) => grantRow(url, service, config))),
   ];
 }
 
 function grantRow(url: string, service: string, { services }: ConnectorConfig): Row {
   if (services.size === 0 || services.has(service)) return { name: "grant", state: "ok", detail: `${url} is the service ${service}` };
-  return { name: "grant", state: "warning", detail: `${url} wants the service ${service}, which is not in services`, remedy: `add ${service} to services, or correct the application on the relay` };
+  return {
+    name: "grant",
+    state: "warning",
+    detail: `${url} wants the service ${service}, which is not in services`,
+    remedy: `add ${service} to services, or correct the application on the relay`,
+  };
 }
 
 function credentialFailed(error: SallyportError): Row {
-  const remedy = error.retryable ? "try again; see the relay's log if it stays" : "ask the relay's operator for a new credential (`sallyport-relay credential create TUNNEL`)";
+  const remedy = error.retryable
+    ? "try again; see the relay's log if it stays"
+    : "ask the relay's operator for a new credential (`sallyport-relay credential create TUNNEL`)";
   return { name: "credential", state: "failed", detail: error.message, remedy };
 }
 
@@ -185,8 +237,17 @@ export async function probeOrigins(services: Iterable<string>, router: OriginRou
     [...services].map(async (service): Promise<Row[]> =>
       ((await router.probe(service)) ?? []).map((result) =>
         result.ok
-          ? { name: `origin ${service}`, state: "ok", detail: `${result.origin} answers${result.status === undefined ? "" : ` ${result.status}`} in ${Math.round(result.durationMs)} ms` }
-          : { name: `origin ${service}`, state: "failed", detail: `${result.origin}: ${result.text === "" ? `code ${result.code}` : result.text}`, remedy: originRemedy(result.code) },
+          ? {
+              name: `origin ${service}`,
+              state: "ok",
+              detail: `${result.origin} answers${result.status === undefined ? "" : ` ${result.status}`} in ${Math.round(result.durationMs)} ms`,
+            }
+          : {
+              name: `origin ${service}`,
+              state: "failed",
+              detail: `${result.origin}: ${result.text === "" ? `code ${result.code}` : result.text}`,
+              remedy: originRemedy(result.code),
+            },
       ),
     ),
   );

@@ -65,11 +65,19 @@ function prepare(options: CheckOptions, io: Io): { readonly config: ConnectorCon
   if (ca === "unusable") return undefined;
   const file = options.config ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined);
   if (file === undefined) {
-    return { config: { ...NO_SERVICES, ca }, rows: [{ name: "config", state: "skipped", detail: `there is no ${DEFAULT_CONFIG_FILE} here: only the way to the relay is checked` }] };
+    return {
+      config: { ...NO_SERVICES, ca },
+      rows: [{ name: "config", state: "skipped", detail: `there is no ${DEFAULT_CONFIG_FILE} here: only the way to the relay is checked` }],
+    };
   }
   const loaded = loadOrExplain(file, options.json, io);
   if (loaded === undefined) return undefined;
-  const warnings = loaded.warnings.map((warning): Row => ({ name: "config", state: "warning", detail: `${warning.path}: ${warning.message}`, remedy: warning.remedy }));
+  const warnings = loaded.warnings.map((warning): Row => ({
+    name: "config",
+    state: "warning",
+    detail: `${warning.path}: ${warning.message}`,
+    remedy: warning.remedy,
+  }));
   const summary: Row = { name: "config", state: "ok", detail: `${file}: ${loaded.config.services.size} services` };
   return { config: ca === undefined ? loaded.config : { ...loaded.config, ca }, rows: [summary, ...warnings] };
 }

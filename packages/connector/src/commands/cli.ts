@@ -41,12 +41,15 @@ function build(io: Io, done: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
     .showHelpAfterError("(--help shows what there is)")
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 Examples:
   sallyport http 3000            publish the program on port 3000 of this machine
   sallyport run                  publish what ./connector.yaml names
   sallyport check                find out why something does not work
-${EXIT_CODE_HELP}`);
+${EXIT_CODE_HELP}`,
+    );
   addRun(program, io, done);
   addHttp(program, io, done);
   addCheck(program, io, done);
@@ -63,7 +66,9 @@ function addRun(program: Command, io: Io, done: (code: ExitCode) => void): void 
     .option("--ca <file>", "PEM file with authorities to trust for the relay beside the usual ones")
     .addOption(graceOption())
     .addOption(logLevelOption("info"))
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 Examples:
   sallyport run
   sallyport run --config /etc/sallyport/connector.yaml --grace 2m
@@ -76,8 +81,11 @@ A connector.yaml that is enough:
 The first SIGTERM or SIGINT lets requests in flight finish, a second one ends at once.
 The log is one JSON object per line on standard output.
 ${CREDENTIAL_HELP}
-${EXIT_CODE_HELP}`)
-    .action(async ({ grace, ...options }: Omit<RunOptions, "graceMs"> & { readonly grace: number }) => done(await run({ ...options, graceMs: grace }, io)));
+${EXIT_CODE_HELP}`,
+    )
+    .action(async ({ grace, ...options }: Omit<RunOptions, "graceMs"> & { readonly grace: number }) =>
+      done(await run({ ...options, graceMs: grace }, io)),
+    );
 }
 
 function addHttp(program: Command, io: Io, done: (code: ExitCode) => void): void {
@@ -97,7 +105,9 @@ function addHttp(program: Command, io: Io, done: (code: ExitCode) => void): void
     .addOption(graceOption())
     .addOption(logLevelOption("warn"))
     .option("--json", "print what is published as one JSON object", false)
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 Examples:
   sallyport http 3000
   sallyport http 5173 --host-header localhost:5173     a Vite development server
@@ -107,7 +117,8 @@ Examples:
 Which hostnames there are is decided by the relay's configuration. The only one is taken;
 with several the command lists them and asks for --hostname.
 ${CREDENTIAL_HELP}
-${EXIT_CODE_HELP}`)
+${EXIT_CODE_HELP}`,
+    )
     .action(async (address: string, { grace, ...options }: Omit<HttpOptions, "graceMs"> & { readonly grace: number }) =>
       done(await http(address, { ...options, graceMs: grace }, io)),
     );
@@ -117,22 +128,29 @@ function addCheck(program: Command, io: Io, done: (code: ExitCode) => void): voi
   program
     .command("check")
     .summary("check everything between here, the relay and the services")
-    .description("Checks configuration, DNS, proxy, TCP, TLS, WebSocket, credential, keys, clock and each origin, with a remedy for each line that fails.")
+    .description(
+      "Checks configuration, DNS, proxy, TCP, TLS, WebSocket, credential, keys, clock and each origin, with a remedy for each line that fails.",
+    )
     .option("-c, --config <file>", `configuration file (default: ${DEFAULT_CONFIG_FILE}, when there is one)`)
     .option("--credential <file>", "credential file; goes before every other place")
     .option("--ca <file>", "PEM file with authorities to trust for the relay beside the usual ones")
     .option("--json", "print the rows as one JSON object", false)
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 Examples:
   sallyport check
   sallyport check --config /etc/sallyport/connector.yaml --json
 ${CREDENTIAL_HELP}
-${EXIT_CODE_HELP}`)
+${EXIT_CODE_HELP}`,
+    )
     .action(async (options: CheckOptions) => done(await check(options, io)));
 }
 
 function graceOption(): Option {
-  return new Option("--grace <duration>", "how long requests in flight may take to finish after a signal").default(30_000, "30s").argParser(readGrace);
+  return new Option("--grace <duration>", "how long requests in flight may take to finish after a signal")
+    .default(30_000, "30s")
+    .argParser(readGrace);
 }
 
 function logLevelOption(level: (typeof LOG_LEVELS)[number]): Option {
@@ -147,7 +165,8 @@ function readGrace(text: string): number {
 
 function readConnections(text: string): number {
   const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > MAX_CONNECTIONS) throw new InvalidArgumentError(`write a number from 1 to ${MAX_CONNECTIONS}`);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_CONNECTIONS)
+    throw new InvalidArgumentError(`write a number from 1 to ${MAX_CONNECTIONS}`);
   return count;
 }
 

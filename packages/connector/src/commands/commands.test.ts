@@ -64,15 +64,27 @@ class FakeRelay {
   wantedHostname: string | undefined;
   announced: readonly string[] = [];
   timeOffsetMs = 0;
+  /** Runs in the same turn in which a connection was admitted. */
+  onAdmitted: () => void = () => undefined;
   readonly #root: KeyObject;
 
   constructor(server: Server) {
     this.authUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const { privateKey, publicKey } = generateTunnelKeyPair();
+    const { privateKey } = generateTunnelKeyPair();
     const root = generateTunnelKeyPair();
     this.#root = root.privateKey;
     this.credentialFile = join(folder, `${(server.address() as AddressInfo).port}.credential`);
-    writeFileSync(this.credentialFile, serializeCredentialFile({ relayUrl: this.authUrl, tunnel: "office", credentialId: CREDENTIAL_ID, privateKey, rootKey: root.publicKey }), { mode: 0o600 });
+    writeFileSync(
+      this.credentialFile,
+      serializeCredentialFile({
+        relayUrl: this.authUrl,
+        tunnel: "office",
+        credentialId: CREDENTIAL_ID,
+        privateKey,
+        rootKey: root.publicKey,
+      }),
+      { mode: 0o600 },
+    );
     const webSockets = new WebSocketServer({ server, path: "/.sallyport/tunnel" });
     webSockets.on("connection", (socket) => void this.#admit(wsTransport(socket), createPublicKey(privateKey)));
     closers.push(() => {
@@ -91,15 +103,36 @@ class FakeRelay {
         this.wantedHostname = hello.wantedHostname;
         this.announced = hello.services.map(({ name }) => name);
         const connectionId = `c${this.connections.length + 1}`;
-        return this.refuse ?? { hello: { software: "fake/1", limits: DEFAULT_MUX_LIMITS, capabilities: [], time: Date.now() + this.timeOffsetMs, connectionId, tunnel: "office", grants: this.grants } };
+        return (
+          this.refuse ?? {
+            hello: {
+              software: "fake/1",
+              limits: DEFAULT_MUX_LIMITS,
+              capabilities: [],
+              time: Date.now() + this.timeOffsetMs,
+              connectionId,
+              tunnel: "office",
+              grants: this.grants,
+            },
+          }
+        );
       },
     });
     if (result.kind !== "admitted") return;
-    const mux = new MuxConnection({ role: "relay", transport, budget: new BufferBudget(), peerLimits: result.hello.limits, handler: { onClosed: () => undefined } });
+    const mux = new MuxConnection({
+      role: "relay",
+      transport,
+      budget: new BufferBudget(),
+      peerLimits: result.hello.limits,
+      handler: { onClosed: () => undefined },
+    });
     const now = Date.now();
     const jwk = { ...assertionKey.publicKey.export({ format: "jwk" }), kid: "k1", alg: "ES256" } as unknown as ManifestJwk;
-    mux.sendKeys(signManifest({ version: 1, issuedAt: now, expiresAt: now + MANIFEST_LIFETIME_MS, keys: [jwk], nextRoot: undefined }, this.#root));
+    mux.sendKeys(
+      signManifest({ version: 1, issuedAt: now, expiresAt: now + MANIFEST_LIFETIME_MS, keys: [jwk], nextRoot: undefined }, this.#root),
+    );
     this.connections.push(mux);
+    this.onAdmitted();
   }
 
   /** Opens one GET stream on the newest connection and collects what comes back. */
@@ -117,7 +150,16 @@ class FakeRelay {
       onDrain: () => undefined,
     };
     if (token !== null) mux.defineAssertion(1, token);
-    const head = { kind: 1 as const, service, assertion: token === null ? 0 : 1, method: "GET", path, authority: "wiki.example.com", fields: ["Sallyport-Jwt-Assertion", "forged"], contentLength: undefined };
+    const head = {
+      kind: 1 as const,
+      service,
+      assertion: token === null ? 0 : 1,
+      method: "GET",
+      path,
+      authority: "wiki.example.com",
+      fields: ["Sallyport-Jwt-Assertion", "forged"],
+      contentLength: undefined,
+    };
     const stream = mux.openStream(head, true, handler);
     return answer;
   }
@@ -126,7 +168,18 @@ class FakeRelay {
     const now = Math.floor(Date.now() / 1_000);
     const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const header = encode({ alg: "ES256", typ: "sallyport-assertion+jwt", kid: "k1" });
-    const claims = { iss: this.authUrl, aud: "https://wiki.example.com/", tunnel: "office", service, kind: "person", sub: "corp|1", jti: "j", iat: now, nbf: now, exp: now + 300 };
+    const claims = {
+      iss: this.authUrl,
+      aud: "https://wiki.example.com/",
+      tunnel: "office",
+      service,
+      kind: "person",
+      sub: "corp|1",
+      jti: "j",
+      iat: now,
+      nbf: now,
+      exp: now + 300,
+    };
     const input = `${header}.${encode(claims)}`;
     return `${input}.${sign("SHA256", Buffer.from(input), { key: assertionKey.privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
   }
@@ -190,7 +243,8 @@ beforeEach(async () => {
   release = [];
   originPort = await listen(
     createServer((request, response) => {
-      const answer = (): void => void response.end(`${request.url} ${String(request.headers["sallyport-jwt-assertion"]).split(".").length}`);
+      const answer = (): void =>
+        void response.end(`${request.url} ${String(request.headers["sallyport-jwt-assertion"]).split(".").length}`);
       if (request.url === "/slow") release.push(answer);
       else answer();
     }),
@@ -205,7 +259,8 @@ async function stop(command: Promise<ExitCode>): Promise<ExitCode> {
 }
 
 describe("sallyport http", () => {
-  const http = (...args: string[]): Promise<ExitCode> => cli(["http", String(originPort), "--credential", relay.credentialFile, "--log-level", "silent", ...args], io);
+  const http = (...args: string[]): Promise<ExitCode> =>
+    cli(["http", String(originPort), "--credential", relay.credentialFile, "--log-level", "silent", ...args], io);
 
   test("publishes a port with a credential and nothing else, and prints where", async () => {
     const command = http();
@@ -223,7 +278,11 @@ describe("sallyport http", () => {
   test("prints JSON for programs", async () => {
     const command = http("--json");
     await until("output", () => io.stdout !== "");
-    expect(JSON.parse(io.stdout)).toEqual({ service: "wiki", origin: `http://127.0.0.1:${originPort}`, urls: ["https://wiki.example.com/"] });
+    expect(JSON.parse(io.stdout)).toEqual({
+      service: "wiki",
+      origin: `http://127.0.0.1:${originPort}`,
+      urls: ["https://wiki.example.com/"],
+    });
     expect(await stop(command)).toBe(0);
   });
 
@@ -287,6 +346,16 @@ describe("sallyport run", () => {
   beforeEach(() => {
     lines.length = 0;
     config = join(folder, `${originPort}.yaml`);
+  });
+
+  test("serves a stream that comes right behind the handshake, assertion and all", async () => {
+    let first: Answer | undefined;
+    relay.onAdmitted = () => (first = relay.request("wiki", "/first"));
+    write(`services: { wiki: ${originPort} }`);
+    const command = start();
+    const answer = await until("the answer", () => (first?.ended === true ? first : undefined));
+    expect(answer).toMatchObject({ status: 200, body: "/first 3" });
+    expect(await stop(command)).toBe(0);
   });
 
   test("a reload puts new services in force without touching a stream under way", async () => {
@@ -423,7 +492,17 @@ describe("sallyport check", () => {
   test("shows every hop, the credential, keys, clock, grants and origins", async () => {
     expect(await check("--json")).toBe(0);
     expect(states()).toEqual({
-      config: "ok", DNS: "ok", proxy: "ok", TCP: "ok", TLS: "skipped", WebSocket: "ok", credential: "ok", keys: "ok", clock: "ok", grant: "ok", "origin wiki": "ok",
+      config: "ok",
+      DNS: "ok",
+      proxy: "ok",
+      TCP: "ok",
+      TLS: "skipped",
+      WebSocket: "ok",
+      credential: "ok",
+      keys: "ok",
+      clock: "ok",
+      grant: "ok",
+      "origin wiki": "ok",
     });
     expect(relay.announced, "a check announces no service, so that no visitor is sent to it").toEqual([]);
   });
@@ -441,7 +520,11 @@ describe("sallyport check", () => {
   test("a clock that is off by more than 30 s fails", async () => {
     relay.timeOffsetMs = -45_000;
     expect(await check("--json")).toBe(1);
-    expect(rows().find(({ name }) => name === "clock")).toMatchObject({ state: "failed", detail: expect.stringContaining("45."), remedy: expect.stringContaining("NTP") });
+    expect(rows().find(({ name }) => name === "clock")).toMatchObject({
+      state: "failed",
+      detail: expect.stringContaining("45."),
+      remedy: expect.stringContaining("NTP"),
+    });
   });
 
   test("a refused credential ends with 3", async () => {
@@ -459,7 +542,10 @@ describe("sallyport check", () => {
   test("a grant for a service that is not in the allow list is a warning", async () => {
     relay.grants = [grant("shop", "shop.example.com")];
     expect(await check("--json")).toBe(0);
-    expect(rows().find(({ name }) => name === "grant")).toMatchObject({ state: "warning", remedy: expect.stringContaining("add shop to services") });
+    expect(rows().find(({ name }) => name === "grant")).toMatchObject({
+      state: "warning",
+      remedy: expect.stringContaining("add shop to services"),
+    });
   });
 
   test("without a configuration of its own shows the problems of the file and ends with 2", async () => {
@@ -470,22 +556,30 @@ describe("sallyport check", () => {
 });
 
 describe("the command line", () => {
-  test.each([["--help"], ["run", "--help"], ["http", "--help"], ["check", "--help"], ["--version"]])("%s %s shows what was asked for and ends with 0", async (...args) => {
-    expect(await cli(args, io)).toBe(0);
-    expect(io.stdout).not.toBe("");
-    expect(io.stderr).toBe("");
-  });
+  test.each([["--help"], ["run", "--help"], ["http", "--help"], ["check", "--help"], ["--version"]])(
+    "%s %s shows what was asked for and ends with 0",
+    async (...args) => {
+      expect(await cli(args, io)).toBe(0);
+      expect(io.stdout).not.toBe("");
+      expect(io.stderr).toBe("");
+    },
+  );
 
   test("help teaches with examples and says what exit codes mean", async () => {
     await cli(["http", "--help"], io);
     for (const part of ["sallyport http 3000", "--hostname", "SALLYPORT_CREDENTIAL", "Exit codes:"]) expect(io.stdout).toContain(part);
   });
 
-  test.each([[["serve"]], [["http"]], [["run", "--nope"]], [["run", "--grace", "soon"]], [["http", "1", "--connections", "0"]], [["http", "1", "--service", "No!"]], [["run", "--log-level", "loud"]]])(
-    "%j is a usage error",
-    async (args) => {
-      expect(await cli(args, io)).toBe(2);
-      expect(io.stderr).toContain("error:");
-    },
-  );
+  test.each([
+    [["serve"]],
+    [["http"]],
+    [["run", "--nope"]],
+    [["run", "--grace", "soon"]],
+    [["http", "1", "--connections", "0"]],
+    [["http", "1", "--service", "No!"]],
+    [["run", "--log-level", "loud"]],
+  ])("%j is a usage error", async (args) => {
+    expect(await cli(args, io)).toBe(2);
+    expect(io.stderr).toContain("error:");
+  });
 });

@@ -27,7 +27,12 @@ export interface HttpOptions {
   readonly logLevel: LogLevel;
 }
 
-export async function http(address: string, options: HttpOptions, io: Io, logger: Logger = createLogger(options.logLevel, 2)): Promise<ExitCode> {
+export async function http(
+  address: string,
+  options: HttpOptions,
+  io: Io,
+  logger: Logger = createLogger(options.logLevel, 2),
+): Promise<ExitCode> {
   const parsed = parseOriginUrl(address, options.http2);
   if (!parsed.ok) {
     io.err(`error[ERR_USAGE]: ${parsed.problem}`);
@@ -84,10 +89,12 @@ export type GrantChoice =
 /** Takes the only service that the grants name, after --hostname and --service have narrowed them. */
 export function chooseGrants(grants: readonly Grant[], wanted: { readonly hostname?: string; readonly service?: string }): GrantChoice {
   const fitting = grants.filter(
-    ({ hostname, service }) => (wanted.hostname === undefined || covers(hostname, wanted.hostname)) && (wanted.service === undefined || service === wanted.service),
+    ({ hostname, service }) =>
+      (wanted.hostname === undefined || covers(hostname, wanted.hostname)) && (wanted.service === undefined || service === wanted.service),
   );
   const [first] = fitting;
-  if (first === undefined || fitting.some(({ service }) => service !== first.service)) return { kind: "ask", grants: fitting.length > 0 ? fitting : grants };
+  if (first === undefined || fitting.some(({ service }) => service !== first.service))
+    return { kind: "ask", grants: fitting.length > 0 ? fitting : grants };
   return { kind: "chosen", service: first.service, urls: fitting.map(({ url }) => url) };
 }
 
@@ -97,7 +104,11 @@ function covers(granted: string, wanted: string): boolean {
   return granted === name || (granted.startsWith("*.") && name.slice(name.indexOf(".")) === granted.slice(1));
 }
 
-function published({ service, urls }: Extract<GrantChoice, { readonly kind: "chosen" }>, { origins }: ServiceOptions, json: boolean): string {
+function published(
+  { service, urls }: Extract<GrantChoice, { readonly kind: "chosen" }>,
+  { origins }: ServiceOptions,
+  json: boolean,
+): string {
   const origin = formatOrigin(origins[0]);
   if (json) return JSON.stringify({ service, origin, urls });
   return [`Published ${origin} as service ${service}:`, "", ...urls.map((url) => `  ${url}`), "", "Ctrl+C ends it."].join("\n");
@@ -114,6 +125,13 @@ function askFor(grants: readonly Grant[], tunnel: string, { hostname, service }:
     ].join("\n");
   }
   const oneHost = new Set(grants.map((grant) => grant.hostname)).size === 1;
-  const choices = grants.map((grant) => `     ${oneHost ? `--service ${grant.service}` : `--hostname ${grant.hostname}`}   (${grant.url}, service ${grant.service})`);
-  return [`error[ERR_HTTP_CHOOSE]: the tunnel ${tunnel} has several services: say which one this is`, "   = add one of", "", ...choices].join("\n");
+  const choices = grants.map(
+    (grant) => `     ${oneHost ? `--service ${grant.service}` : `--hostname ${grant.hostname}`}   (${grant.url}, service ${grant.service})`,
+  );
+  return [
+    `error[ERR_HTTP_CHOOSE]: the tunnel ${tunnel} has several services: say which one this is`,
+    "   = add one of",
+    "",
+    ...choices,
+  ].join("\n");
 }

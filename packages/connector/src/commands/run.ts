@@ -64,14 +64,14 @@ function reloading({ connector, file, files, ca, logger, io }: Reloading): () =>
     const result = loadConfig(file, io.environment);
     watch.watch(result.files);
     if (result.kind === "refused") {
-      logger.error({ problems: result.problems }, "configuration not reloaded: what ran before stays in force");
+      connector.rejectReload({ problems: result.problems });
       return;
     }
     if (result.warnings.length > 0) logger.warn({ problems: result.warnings }, "configuration has warnings");
     try {
       connector.reload(trusting(ca, result.config));
     } catch (error) {
-      logger.error(errorFields(error), "configuration not reloaded: what ran before stays in force");
+      connector.rejectReload(errorFields(error));
     }
   };
   const watch = new FileWatch(io.clock, reload);

@@ -18,7 +18,10 @@ export async function serve(connector: Connector, { graceMs, logger }: ServeOpti
   const onSignal = (): void => {
     signals += 1;
     if (signals === 1) {
-      logger.info({ graceMs, openStreams: connector.status().tunnel.openStreams }, "draining: no new streams, those in flight may finish; a second signal ends at once");
+      logger.info(
+        { graceMs, openStreams: connector.status().tunnel.openStreams },
+        "draining: no new streams, those in flight may finish; a second signal ends at once",
+      );
       connector.drain(graceMs);
     } else {
       connector.close();
@@ -47,6 +50,7 @@ export async function serve(connector: Connector, { graceMs, logger }: ServeOpti
 /** A permanent refusal, with what to do about it. */
 export function explainRefusal(error: SallyportError): string {
   const { remedy } = error as { readonly remedy?: unknown };
-  const advice = typeof remedy === "string" ? remedy : "ask the relay's operator; `sallyport-relay status` there shows tunnels and credentials";
+  const advice =
+    typeof remedy === "string" ? remedy : "ask the relay's operator; `sallyport-relay status` there shows tunnels and credentials";
   return `error[${error.code}]: ${error.message}\n   = ${advice}`;
 }

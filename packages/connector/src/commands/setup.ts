@@ -45,7 +45,10 @@ export function credentialOrExplain(file: string | undefined, config: ConnectorC
   } catch (error) {
     if (error instanceof SallyportError) io.err(`error[${error.code}]: ${error.message}`);
     // Fail closed: without it an older key manifest could be slipped in.
-    else io.err(`error[ERR_KEY_STATE]: ${String(found.path)}.keys, the record of signing keys beside the credential, cannot be read\n   = repair its permissions; delete it only if you know why it is damaged`);
+    else
+      io.err(
+        `error[ERR_KEY_STATE]: ${String(found.path)}.keys, the record of signing keys beside the credential, cannot be read\n   = repair its permissions; delete it only if you know why it is damaged`,
+      );
     return undefined;
   }
 }

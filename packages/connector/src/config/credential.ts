@@ -28,7 +28,12 @@ export function findCredential(source: CredentialSource | undefined, environment
 
 function fromVariable(name: string, environment: Environment): CredentialResult {
   const value = environment[name]?.trim() ?? "";
-  if (value === "") return { kind: "refused", problem: `the environment variable ${name} is not set or empty`, remedy: "set it to the path of the credential file" };
+  if (value === "")
+    return {
+      kind: "refused",
+      problem: `the environment variable ${name} is not set or empty`,
+      remedy: "set it to the path of the credential file",
+    };
   return value.startsWith("{") ? parsed(value, `the credential in ${name}`, undefined) : readCredential(value);
 }
 
@@ -54,5 +59,9 @@ function readCredential(path: string): CredentialResult {
 function parsed(text: string, what: string, path: string | undefined): CredentialResult {
   const result = parseCredentialFile(text);
   if (result.kind === "valid") return { kind: "found", credential: result.credential, path };
-  return { kind: "refused", problem: `${what} cannot be used: ${result.problem}`, remedy: "copy the file again as it was made, or make a new one" };
+  return {
+    kind: "refused",
+    problem: `${what} cannot be used: ${result.problem}`,
+    remedy: "copy the file again as it was made, or make a new one",
+  };
 }

@@ -22,21 +22,39 @@ export function readDocument(file: string, text: string): ConfigDocument {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   const problem = (offset: number, code: ConfigCode, message: string, remedy: string): Problem => ({
-    severity: "error", file, ...at(offset), path: "", code, message, remedy,
+    severity: "error",
+    file,
+    ...at(offset),
+    path: "",
+    code,
+    message,
+    remedy,
   });
   const problems = document.errors.map((error) =>
     error.code === "DUPLICATE_KEY"
       ? problem(error.pos[0], "ERR_CONFIG_DUPLICATE_KEY", "this key is written twice", "keep one of the two")
-      : problem(error.pos[0], "ERR_CONFIG_SYNTAX", `not valid YAML (${error.code})`, "check indentation, quotes and colons near this place"),
+      : problem(
+          error.pos[0],
+          "ERR_CONFIG_SYNTAX",
+          `not valid YAML (${error.code})`,
+          "check indentation, quotes and colons near this place",
+        ),
   );
   visit(document, {
-    Alias: (_key, node) => void problems.push(problem(node.range?.[0] ?? 0, "ERR_CONFIG_ALIAS", "aliases are not allowed", "write the value out")),
+    Alias: (_key, node) =>
+      void problems.push(problem(node.range?.[0] ?? 0, "ERR_CONFIG_ALIAS", "aliases are not allowed", "write the value out")),
   });
   return {
     value: problems.length > 0 ? undefined : (document.toJS() as unknown),
     problems,
     locate: ({ severity = "error", path, at: side = "value", code, message, remedy }) => ({
-      severity, file, ...at(offsetOf(document.contents, path, side)), path: formatPath(writtenPath(document.contents, path)), code, message, remedy,
+      severity,
+      file,
+      ...at(offsetOf(document.contents, path, side)),
+      path: formatPath(writtenPath(document.contents, path)),
+      code,
+      message,
+      remedy,
     }),
   };
 }

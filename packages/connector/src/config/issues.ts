@@ -30,7 +30,10 @@ function findingOf(issue: Issue, document: unknown, schema: SchemaNode): Finding
     case "custom":
       return [customFinding(issue.message, issue.params, path, schema)];
     case "invalid_key":
-      return issue.issues.map((inner) => ({ ...customFinding(inner.message, (inner as { readonly params?: unknown }).params, path, schema), at: "key" as const }));
+      return issue.issues.map((inner) => ({
+        ...customFinding(inner.message, (inner as { readonly params?: unknown }).params, path, schema),
+        at: "key" as const,
+      }));
     case "too_small":
     case "too_big":
       return [outOfRange(issue, path)];

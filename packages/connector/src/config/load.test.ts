@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { DEFAULT_ORIGIN_OPTIONS } from "../origin/options.ts";
 import { loadConfig, type LoadResult, parseConfig } from "./load.ts";
 import { renderProblems } from "./problem.ts";
+import { configJsonSchema } from "./schema.ts";
 import type { ConnectorConfig } from "./types.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "config-"));
@@ -92,7 +93,10 @@ services:
     healthCheck: { path: /healthz, interval: 1s, timeout: 500ms, unhealthyAfter: 2, healthyAfter: 1 }
 `);
     expect(services.get("api")).toMatchObject({
-      origins: [{ host: "10.0.0.1", http2: true }, { host: "10.0.0.2", http2: true }],
+      origins: [
+        { host: "10.0.0.1", http2: true },
+        { host: "10.0.0.2", http2: true },
+      ],
       healthCheck: { path: "/healthz", intervalMs: 1_000, timeoutMs: 500, unhealthyAfter: 2, healthyAfter: 1 },
     });
   });
@@ -115,6 +119,12 @@ services:
     const result = parse("services:\n  a: { url: 3000, setRequestHeaders: { X-F: { file: token } } }\n");
     expect(result.files).toEqual([join(folder, "connector.yaml"), join(folder, "token")]);
   });
+});
+
+test("docs/connector.schema.json, for editors, is generated from the schema", async () => {
+  const schema = `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
+  expect(schema).not.toContain("remedy");
+  await expect(schema).toMatchFileSnapshot("../../../../docs/connector.schema.json");
 });
 
 describe("what is refused", () => {
@@ -242,7 +252,7 @@ services:
     ["services: { a: { url: 3000, setRequestHeaders: { X-A: [1] } } }", "ERR_CONFIG_VALUE"],
     ["services: { a: { url: 3000, stripPrefix: app } }", "ERR_CONFIG_VALUE"],
     ["services: { a: { url: 3000, healthCheck: {} } }", "ERR_CONFIG_MISSING_KEY"],
-    ["services: { a: { url: \"tcp://127.0.0.1:1\", http2: true } }", "ERR_CONFIG_CONFLICT"],
+    ['services: { a: { url: "tcp://127.0.0.1:1", http2: true } }', "ERR_CONFIG_CONFLICT"],
     ["services: { a: file:/etc/passwd }", "ERR_CONFIG_VALUE"],
     ["services: { a: http://user:word@host }", "ERR_CONFIG_VALUE"],
     ["services: { __proto__: 3000 }", "ERR_CONFIG_VALUE"],
@@ -252,7 +262,8 @@ services:
   });
 
   test("no message repeats a value of the file", () => {
-    const text = "proxy: http://user:hunter2@proxy:1\nservices: { a: { url: http://user:hunter2@host, setRequestHeaders: { X: \"hunter2\\n\" } } }";
+    const text =
+      'proxy: http://user:hunter2@proxy:1\nservices: { a: { url: http://user:hunter2@host, setRequestHeaders: { X: "hunter2\\n" } } }';
     expect(shown(text)).not.toContain("hunter2");
   });
 

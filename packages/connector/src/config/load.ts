@@ -30,10 +30,22 @@ export function loadConfig(file: string, environment: Environment): LoadResult {
     content = readFileSync(absolute);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
-    return refused(file, absolute, "ERR_CONFIG_FILE", `the file cannot be read (${code})`, "check the path given with --config and its permissions");
+    return refused(
+      file,
+      absolute,
+      "ERR_CONFIG_FILE",
+      `the file cannot be read (${code})`,
+      "check the path given with --config and its permissions",
+    );
   }
   if (content.length > MAX_CONFIG_BYTES) {
-    return refused(file, absolute, "ERR_CONFIG_FILE", `the file is larger than ${MAX_CONFIG_BYTES} bytes`, "this is probably not a connector.yaml");
+    return refused(
+      file,
+      absolute,
+      "ERR_CONFIG_FILE",
+      `the file is larger than ${MAX_CONFIG_BYTES} bytes`,
+      "this is probably not a connector.yaml",
+    );
   }
   return parseConfig(file, content.toString("utf8"), environment);
 }
@@ -64,5 +76,9 @@ function annotatedSchema(): unknown {
 }
 
 function refused(file: string, absolute: string, code: Problem["code"], message: string, remedy: string): LoadResult {
-  return { kind: "refused", problems: [{ severity: "error", file, line: 1, column: 1, path: "", code, message, remedy }], files: [absolute] };
+  return {
+    kind: "refused",
+    problems: [{ severity: "error", file, line: 1, column: 1, path: "", code, message, remedy }],
+    files: [absolute],
+  };
 }

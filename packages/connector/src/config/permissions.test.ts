@@ -13,7 +13,10 @@ function credentialFile(mode: number): string {
   const path = join(folder, `c${mode}.credential`);
   const { privateKey, publicKey } = generateTunnelKeyPair();
   const credentialId = `cred_${"A".repeat(22)}`;
-  writeFileSync(path, serializeCredentialFile({ relayUrl: "https://auth.example.com", tunnel: "office", credentialId, privateKey, rootKey: publicKey }));
+  writeFileSync(
+    path,
+    serializeCredentialFile({ relayUrl: "https://auth.example.com", tunnel: "office", credentialId, privateKey, rootKey: publicKey }),
+  );
   chmodSync(path, mode);
   return path;
 }

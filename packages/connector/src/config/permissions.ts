@@ -23,7 +23,11 @@ export interface FileMode {
  * Checks a file that holds a private key. Files on a read-only mount (a Kubernetes secret, a systemd credential) are
  * accepted as they are: whoever mounted them decided who sees them, and nobody here can change their mode.
  */
-export function privateFileProblem(path: string, stat: FileMode = statSync(path), readOnly: boolean = isReadOnly(path)): PermissionProblem | undefined {
+export function privateFileProblem(
+  path: string,
+  stat: FileMode = statSync(path),
+  readOnly: boolean = isReadOnly(path),
+): PermissionProblem | undefined {
   if (process.platform === "win32" || readOnly) return undefined;
   if ((stat.mode & GROUP_OR_OTHERS) === 0) return undefined;
   return { problem: `${path} can be read or changed by other users (mode ${octal(stat.mode)})`, remedy: `run: chmod 600 ${quoted(path)}` };
@@ -35,7 +39,10 @@ export function directoryProblem(file: string, stat: FileMode | undefined = stat
   // With the sticky bit (as /tmp has it) others cannot replace our files, but the file itself still counts.
   const folder = dirname(file);
   if ((stat.mode & OTHERS_WRITE) !== 0 && (stat.mode & STICKY) === 0 && !isReadOnly(folder)) {
-    return { problem: `the folder ${folder} can be written by every user (mode ${octal(stat.mode)})`, remedy: `run: chmod o-w ${quoted(folder)}` };
+    return {
+      problem: `the folder ${folder} can be written by every user (mode ${octal(stat.mode)})`,
+      remedy: `run: chmod o-w ${quoted(folder)}`,
+    };
   }
   const own = statOf(file);
   if (own !== undefined && (own.mode & OTHERS_WRITE) !== 0 && !isReadOnly(file)) {

@@ -5,7 +5,15 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { X509Certificate } from "node:crypto";
 import { Secret } from "@sallyport/shared/secret";
-import { DEFAULT_HEALTH_CHECK, DEFAULT_ORIGIN_OPTIONS, type HeaderValue, type OriginAddress, type OriginOptions, parseOriginUrl, type ServiceOptions } from "../origin/options.ts";
+import {
+  DEFAULT_HEALTH_CHECK,
+  DEFAULT_ORIGIN_OPTIONS,
+  type HeaderValue,
+  type OriginAddress,
+  type OriginOptions,
+  parseOriginUrl,
+  type ServiceOptions,
+} from "../origin/options.ts";
 import { isLoopbackHost } from "../tunnel/lookup.ts";
 import { type Environment, parseProxyUrl, type ProxySetting } from "../tunnel/proxy.ts";
 import type { ConfigPath, Finding } from "./problem.ts";
@@ -33,7 +41,11 @@ export class Resolver {
   resolve(written: WrittenConfig): ConnectorConfig {
     const { admin } = written;
     if (admin !== undefined && !isLoopbackHost(admin.address.host)) {
-      this.#warn(["admin", "address"], "metrics and health have no sign-in and are not on loopback", "use 127.0.0.1, or make sure that only your monitoring reaches this address");
+      this.#warn(
+        ["admin", "address"],
+        "metrics and health have no sign-in and are not on loopback",
+        "use 127.0.0.1, or make sure that only your monitoring reaches this address",
+      );
     }
     return {
       relay: written.relay,
@@ -55,7 +67,8 @@ export class Resolver {
     if (written.kind !== "reference") return written;
     const text = this.#reference(written.from, ["proxy"]);
     const url = text === undefined ? undefined : parseProxyUrl(text);
-    if (text !== undefined && url === undefined) this.#error(["proxy"], "what this refers to is not the URL of an HTTP proxy", "it must hold http://user:password@host:port");
+    if (text !== undefined && url === undefined)
+      this.#error(["proxy"], "what this refers to is not the URL of an HTTP proxy", "it must hold http://user:password@host:port");
     return url === undefined ? { kind: "none" } : { kind: "url", url };
   }
 
@@ -81,7 +94,11 @@ export class Resolver {
   #origins(written: WrittenService, path: ConfigPath): ServiceOptions["origins"] {
     const single = written.url !== undefined;
     if (single === (written.urls !== undefined)) {
-      this.#error(path, single ? "both url and urls are written" : "neither url nor urls is written", "write url for one origin or urls for several");
+      this.#error(
+        path,
+        single ? "both url and urls are written" : "neither url nor urls is written",
+        "write url for one origin or urls for several",
+      );
     }
     const texts = written.urls ?? (written.url === undefined ? [] : [written.url]);
     const addresses = texts.flatMap((text, index): OriginAddress[] => {
@@ -90,7 +107,8 @@ export class Resolver {
       this.#error(single ? [...path, "url"] : [...path, "urls", index], parsed.problem, "write another address, or remove http2");
       return [];
     });
-    if (new Set(addresses.map(isTcp)).size > 1) this.#error([...path, "urls"], "tcp:// origins are mixed with others", "make two services of them");
+    if (new Set(addresses.map(isTcp)).size > 1)
+      this.#error([...path, "urls"], "tcp:// origins are mixed with others", "make two services of them");
     const [first, ...others] = addresses;
     // Never used: findings stop the configuration from going live.
     return first === undefined ? [{ kind: "status", status: 503 }] : [first, ...others];
@@ -122,13 +140,27 @@ export class Resolver {
   #checkEffects(written: WrittenService, origins: readonly OriginAddress[], path: ConfigPath): void {
     const tls = origins.some((origin) => origin.kind === "http" && origin.secure);
     for (const key of ["ca", "serverName", "insecureSkipVerify"] as const) {
-      if (written[key] !== undefined && !tls) this.#warn([...path, key], `${key} has no effect: no origin of this service is https://`, "remove it, or write https://", "ERR_CONFIG_CONFLICT");
+      if (written[key] !== undefined && !tls)
+        this.#warn(
+          [...path, key],
+          `${key} has no effect: no origin of this service is https://`,
+          "remove it, or write https://",
+          "ERR_CONFIG_CONFLICT",
+        );
     }
     if (written.insecureSkipVerify === true && tls) {
-      this.#warn([...path, "insecureSkipVerify"], "the origin's certificate is not verified", "give its authority with ca, or the name in its certificate with serverName");
+      this.#warn(
+        [...path, "insecureSkipVerify"],
+        "the origin's certificate is not verified",
+        "give its authority with ca, or the name in its certificate with serverName",
+      );
     }
     if (written.healthCheck !== undefined && !origins.some((origin) => origin.kind === "http" || origin.kind === "unix")) {
-      this.#error([...path, "healthCheck"], "health checks are HTTP requests, and no origin of this service speaks HTTP", "remove healthCheck");
+      this.#error(
+        [...path, "healthCheck"],
+        "health checks are HTTP requests, and no origin of this service speaks HTTP",
+        "remove healthCheck",
+      );
     }
   }
 
@@ -137,7 +169,12 @@ export class Resolver {
       if (typeof value === "string") return [[name, value]];
       const text = this.#reference(value, [...path, name]);
       if (text === undefined) return [];
-      if (/[^\x20-\x7e\x80-\xff]/.test(text)) this.#error([...path, name], "the value this refers to holds characters that no header can carry", "keep it on one line of latin1 text");
+      if (/[^\x20-\x7e\x80-\xff]/.test(text))
+        this.#error(
+          [...path, name],
+          "the value this refers to holds characters that no header can carry",
+          "keep it on one line of latin1 text",
+        );
       return [[name, new Secret(text)]];
     });
     return Object.fromEntries(entries);
@@ -148,7 +185,12 @@ export class Resolver {
     if (pem === undefined) return undefined;
     const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
     if (blocks.length > 0 && blocks.every(isCertificate)) return pem;
-    this.#findings("ERR_CONFIG_REFERENCED_FILE", path, "the file holds no PEM certificate", "point to a file with -----BEGIN CERTIFICATE----- in it");
+    this.#findings(
+      "ERR_CONFIG_REFERENCED_FILE",
+      path,
+      "the file holds no PEM certificate",
+      "point to a file with -----BEGIN CERTIFICATE----- in it",
+    );
     return undefined;
   }
 
@@ -157,7 +199,12 @@ export class Resolver {
     const value = this.#environment[from.env];
     // R-J5: an empty secret is a missing one.
     if (value !== undefined && value !== "") return value;
-    this.#findings("ERR_CONFIG_SECRET", path, `the environment variable ${from.env} is ${value === undefined ? "not set" : "empty"}`, "set it for this process, or refer to a file");
+    this.#findings(
+      "ERR_CONFIG_SECRET",
+      path,
+      `the environment variable ${from.env} is ${value === undefined ? "not set" : "empty"}`,
+      "set it for this process, or refer to a file",
+    );
     return undefined;
   }
 
@@ -171,7 +218,12 @@ export class Resolver {
       this.#findings("ERR_CONFIG_REFERENCED_FILE", path, "the file is empty", "fill it, or point to another one");
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? "too large";
-      this.#findings("ERR_CONFIG_REFERENCED_FILE", path, `the file cannot be read (${code})`, "check the path (relative ones start at the configuration's folder) and its permissions");
+      this.#findings(
+        "ERR_CONFIG_REFERENCED_FILE",
+        path,
+        `the file cannot be read (${code})`,
+        "check the path (relative ones start at the configuration's folder) and its permissions",
+      );
     }
     return undefined;
   }

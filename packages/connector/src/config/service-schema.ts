@@ -31,13 +31,22 @@ const prefix = textValue(
   { remedy: "write a path such as /app" },
 );
 
-const authority = textValue(fits((text) => (/^[A-Za-z0-9._-]{1,253}(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/.test(text) ? text : undefined), "expected a host name, perhaps with a port"), {
-  remedy: "write a name such as wiki.internal or localhost:3000",
-});
+const authority = textValue(
+  fits(
+    (text) => (/^[A-Za-z0-9._-]{1,253}(?::\d{1,5})?$|^\[[0-9a-fA-F:.]+\](?::\d{1,5})?$/.test(text) ? text : undefined),
+    "expected a host name, perhaps with a port",
+  ),
+  {
+    remedy: "write a name such as wiki.internal or localhost:3000",
+  },
+);
 
-const serverName = textValue(fits((text) => (/^[A-Za-z0-9._-]{1,253}$/.test(text) ? text : undefined), "expected a host name"), {
-  remedy: "write the name in the origin's certificate, for example wiki.internal",
-});
+const serverName = textValue(
+  fits((text) => (/^[A-Za-z0-9._-]{1,253}$/.test(text) ? text : undefined), "expected a host name"),
+  {
+    remedy: "write the name in the origin's certificate, for example wiki.internal",
+  },
+);
 
 const headerName = textValue(
   (text): Reading<string> => {
@@ -68,13 +77,17 @@ const headerEdits = z
     }
     for (const [name, value] of Object.entries(edits)) {
       const problem = headerEditProblem(name, typeof value === "string" ? value : "");
-      if (problem !== undefined) context.addIssue({ code: "custom", path: [name], message: problem, params: { remedy: "change or remove this header" } });
+      if (problem !== undefined)
+        context.addIssue({ code: "custom", path: [name], message: problem, params: { remedy: "change or remove this header" } });
     }
   })
   .meta({ remedy: "write a mapping from header names to values" });
 
 const healthCheck = strict({
-  path: textValue(fits((text) => (/^\/[\x21\x22\x24-\x7e]{0,1023}$/.test(text) ? text : undefined), "expected a path"), { remedy: "write a path such as /healthz" }).meta({
+  path: textValue(
+    fits((text) => (/^\/[\x21\x22\x24-\x7e]{0,1023}$/.test(text) ? text : undefined), "expected a path"),
+    { remedy: "write a path such as /healthz" },
+  ).meta({
     description: "Path of the GET request; healthy is any status from 200 to 399.",
   }),
   interval: duration(100, DAY_MS).optional().meta({ description: "Pause between two checks. Default 10s." }),
@@ -84,26 +97,51 @@ const healthCheck = strict({
 });
 
 const longForm = strict({
-  url: originUrl.optional().meta({ description: "Where the service listens: http://, https://, h2c://, unix:/path, tcp://, status:NNN, hello, or a port of this machine." }),
-  urls: z.array(originUrl).min(1).max(MAX_ORIGINS).optional().meta({ description: "Several origins of one service, balanced by least outstanding requests." }),
-  http2: z.boolean().optional().meta({ description: "Speak HTTP/2 to the origin: by ALPN over TLS, else with prior knowledge. Needed for gRPC." }),
+  url: originUrl
+    .optional()
+    .meta({
+      description:
+        "Where the service listens: http://, https://, h2c://, unix:/path, tcp://, status:NNN, hello, or a port of this machine.",
+    }),
+  urls: z
+    .array(originUrl)
+    .min(1)
+    .max(MAX_ORIGINS)
+    .optional()
+    .meta({ description: "Several origins of one service, balanced by least outstanding requests." }),
+  http2: z
+    .boolean()
+    .optional()
+    .meta({ description: "Speak HTTP/2 to the origin: by ALPN over TLS, else with prior knowledge. Needed for gRPC." }),
   connectTimeout: duration(1, 600_000).optional().meta({ description: "TCP and TLS must be ready within this time. Default 10s." }),
   responseHeaderTimeout: durationOrNone(1, DAY_MS).optional().meta({ description: "Longest wait for the response head. Default none." }),
   poolIdle: duration(0, 4_000).optional().meta({ description: "How long an unused connection is kept, at most 4s. Default 4s." }),
-  requestBodyIdle: durationOrNone(1, DAY_MS).optional().meta({ description: "Longest silence of a visitor in the middle of a request body. Default 60s." }),
+  requestBodyIdle: durationOrNone(1, DAY_MS)
+    .optional()
+    .meta({ description: "Longest silence of a visitor in the middle of a request body. Default 60s." }),
   maxConnections: z.int().min(1).max(100_000).optional().meta({ description: "Open connections per origin. Default 4096." }),
-  maxQueuedRequests: z.int().min(0).max(1_000_000).optional().meta({ description: "Requests that may wait for a free connection. Default 1024." }),
+  maxQueuedRequests: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .optional()
+    .meta({ description: "Requests that may wait for a free connection. Default 1024." }),
   hostHeader: authority.optional().meta({ description: "Host towards the origin. Default: the host the visitor asked for." }),
   serverName: serverName.optional().meta({ description: "TLS name sent to and verified at the origin. Default: the host of the URL." }),
   ca: fileReference.optional().meta({ description: "PEM file whose authorities are trusted for this origin instead of the system's." }),
-  insecureSkipVerify: z.boolean().optional().meta({ description: "Accept any certificate of the origin. Logged as a warning at each start. Default false." }),
+  insecureSkipVerify: z
+    .boolean()
+    .optional()
+    .meta({ description: "Accept any certificate of the origin. Logged as a warning at each start. Default false." }),
   setRequestHeaders: headerEdits.optional().meta({ description: "Headers written over the visitor's." }),
   removeRequestHeaders: z.array(headerName).max(MAX_HEADER_EDITS).optional(),
   setResponseHeaders: headerEdits.optional().meta({ description: "Headers written over the origin's." }),
   removeResponseHeaders: z.array(headerName).max(MAX_HEADER_EDITS).optional(),
   stripPrefix: prefix.optional().meta({ description: "Cut off the path before it goes to the origin." }),
   addPrefix: prefix.optional().meta({ description: "Put before the path, after stripPrefix." }),
-  healthCheck: healthCheck.optional().meta({ description: "Checks each origin; one that fails gets no requests while another is healthy." }),
+  healthCheck: healthCheck
+    .optional()
+    .meta({ description: "Checks each origin; one that fails gets no requests while another is healthy." }),
 });
 
 /** A service as written, values read, references not yet followed. Defaults are origin/options.ts's. */

@@ -47,7 +47,9 @@ export function duration(minMs: number, maxMs: number): z.ZodType<number, string
 export function durationOrNone(minMs: number, maxMs: number): z.ZodType<number | "none", string | number> {
   const range = `from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
   const read = (text: string): number | "none" | undefined => (text === "none" ? "none" : within(parseDurationMs(text), minMs, maxMs));
-  return textValue(fits(read, `expected a duration ${range}, or none`), { remedy: `write a whole number and a unit (ms, s, m, h, d), or none` });
+  return textValue(fits(read, `expected a duration ${range}, or none`), {
+    remedy: `write a whole number and a unit (ms, s, m, h, d), or none`,
+  });
 }
 
 /** `host:port` for a listener; IPv6 in brackets. Port 0 lets the system choose. */
@@ -56,9 +58,12 @@ export interface SocketAddress {
   readonly port: number;
 }
 
-export const socketAddress: z.ZodType<SocketAddress, string | number> = textValue(fits(readSocketAddress, "expected an address with a port"), {
-  remedy: 'write host:port in quotes, for example "127.0.0.1:9091"',
-});
+export const socketAddress: z.ZodType<SocketAddress, string | number> = textValue(
+  fits(readSocketAddress, "expected an address with a port"),
+  {
+    remedy: 'write host:port in quotes, for example "127.0.0.1:9091"',
+  },
+);
 
 function readSocketAddress(text: string): SocketAddress | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):(\d{1,5})$/.exec(text);

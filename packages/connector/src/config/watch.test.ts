@@ -4,9 +4,16 @@ import { FileWatch, WATCH_INTERVAL_MS } from "./watch.ts";
 
 function watched() {
   const clock = new ManualClock();
-  const files = new Map([["a", "1"], ["b", "1"]]);
+  const files = new Map([
+    ["a", "1"],
+    ["b", "1"],
+  ]);
   const seen = { changes: 0 };
-  const watch = new FileWatch(clock, () => void (seen.changes += 1), (path) => files.get(path));
+  const watch = new FileWatch(
+    clock,
+    () => void (seen.changes += 1),
+    (path) => files.get(path),
+  );
   watch.watch(["a", "b"]);
   return { clock, files, seen, watch };
 }

@@ -26,7 +26,10 @@ interface Bench {
   readonly gate: StreamGate;
   readonly root: KeyObject;
   readonly credential: TunnelCredential;
-  manifest(version: number, more?: { readonly root?: KeyObject; readonly keys?: readonly ManifestJwk[]; readonly nextRoot?: Uint8Array }): string;
+  manifest(
+    version: number,
+    more?: { readonly root?: KeyObject; readonly keys?: readonly ManifestJwk[]; readonly nextRoot?: Uint8Array },
+  ): string;
   check(token: string | undefined, service?: string): Verdict;
 }
 
@@ -34,13 +37,25 @@ function bench(gateOf?: (credential: TunnelCredential, clock: ManualClock) => St
   const clock = new ManualClock();
   const { privateKey: root, publicKey: rootKey } = generateTunnelKeyPair();
   const { privateKey } = generateTunnelKeyPair();
-  const credential: TunnelCredential = { relayUrl: "https://auth.example.com", tunnel: "office", credentialId: `cred_${"A".repeat(22)}`, privateKey, rootKey };
+  const credential: TunnelCredential = {
+    relayUrl: "https://auth.example.com",
+    tunnel: "office",
+    credentialId: `cred_${"A".repeat(22)}`,
+    privateKey,
+    rootKey,
+  };
   const gate = gateOf?.(credential, clock) ?? new AssertionGate(credential, new MemoryKeyState(), clock);
   const keys = [jwk(ec.publicKey, "k1"), jwk(rsa.publicKey, "r1")];
   return {
-    clock, gate, root, credential,
+    clock,
+    gate,
+    root,
+    credential,
     manifest: (version, more = {}) =>
-      signManifest({ version, issuedAt: clock.now(), expiresAt: clock.now() + MANIFEST_LIFETIME_MS, keys: more.keys ?? keys, nextRoot: more.nextRoot }, more.root ?? root),
+      signManifest(
+        { version, issuedAt: clock.now(), expiresAt: clock.now() + MANIFEST_LIFETIME_MS, keys: more.keys ?? keys, nextRoot: more.nextRoot },
+        more.root ?? root,
+      ),
     check: (token, service = "wiki") => gate.check(token, { service }),
   };
 }
@@ -58,8 +73,27 @@ interface TokenParts {
 /** A token that is right in every respect, except for what the case changes. */
 function token(clock: ManualClock, { header = {}, claims = {}, key = ec.privateKey }: TokenParts = {}): string {
   const now = Math.floor(clock.now() / 1_000);
-  const right = { iss: "https://auth.example.com", aud: "https://wiki.example.com/", tunnel: "office", service: "wiki", kind: "person", sub: "corp|1", jti: "j1", iat: now, nbf: now, exp: now + 300 };
-  const head = typeof header === "string" ? header : { alg: key.asymmetricKeyType === "rsa" ? "RS256" : "ES256", typ: "sallyport-assertion+jwt", kid: key.asymmetricKeyType === "rsa" ? "r1" : "k1", ...header };
+  const right = {
+    iss: "https://auth.example.com",
+    aud: "https://wiki.example.com/",
+    tunnel: "office",
+    service: "wiki",
+    kind: "person",
+    sub: "corp|1",
+    jti: "j1",
+    iat: now,
+    nbf: now,
+    exp: now + 300,
+  };
+  const head =
+    typeof header === "string"
+      ? header
+      : {
+          alg: key.asymmetricKeyType === "rsa" ? "RS256" : "ES256",
+          typ: "sallyport-assertion+jwt",
+          kid: key.asymmetricKeyType === "rsa" ? "r1" : "k1",
+          ...header,
+        };
   const input = `${encode(head)}.${encode(typeof claims === "string" ? claims : { ...right, ...claims })}`;
   return `${input}.${sign("SHA256", Buffer.from(input), key.asymmetricKeyType === "rsa" ? key : { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
@@ -97,7 +131,11 @@ describe("an assertion", () => {
     ["of another type", (clock) => token(clock, { header: { typ: "JWT" } }), "another type"],
     ["with crit", (clock) => token(clock, { header: { crit: ["x"] } }), "another type"],
     ["with an embedded key", (clock) => token(clock, { header: { jwk: ec.publicKey.export({ format: "jwk" }) } }), "another type"],
-    ["with a header member twice", (clock) => token(clock, { header: '{"alg":"ES256","typ":"sallyport-assertion+jwt","kid":"x","kid":"k1"}' }), "another type"],
+    [
+      "with a header member twice",
+      (clock) => token(clock, { header: '{"alg":"ES256","typ":"sallyport-assertion+jwt","kid":"x","kid":"k1"}' }),
+      "another type",
+    ],
     ["with a claim twice", (clock) => token(clock, { claims: '{"service":"x","service":"wiki"}' }), "lacks a claim"],
     ["without exp", (clock) => token(clock, { claims: { exp: undefined } }), "lacks a claim"],
     ["with exp as text", (clock) => token(clock, { claims: { exp: String(seconds(clock) + 60) } }), "lacks a claim"],
@@ -107,7 +145,11 @@ describe("an assertion", () => {
     ["with aud as a list", (clock) => token(clock, { claims: { aud: ["https://wiki.example.com/"] } }), "lacks a claim"],
     ["of an unknown kind", (clock) => token(clock, { claims: { kind: "admin" } }), "lacks a claim"],
     ["of a person without sub", (clock) => token(clock, { claims: { sub: undefined } }), "lacks a claim"],
-    ["from the future", (clock) => token(clock, { claims: { iat: seconds(clock) + 60, nbf: seconds(clock) + 60, exp: seconds(clock) + 120 } }), "not valid yet"],
+    [
+      "from the future",
+      (clock) => token(clock, { claims: { iat: seconds(clock) + 60, nbf: seconds(clock) + 60, exp: seconds(clock) + 120 } }),
+      "not valid yet",
+    ],
     ["that is no JWS", () => "a.b", "malformed"],
     ["without signature", (clock) => `${token(clock).split(".").slice(0, 2).join(".")}.`, "malformed"],
     ["beyond 8 KiB", (clock) => token(clock, { claims: { pad: "x".repeat(8_192) } }), "malformed"],
@@ -154,7 +196,10 @@ describe("the key manifest", () => {
   test("by another root is refused, and what was known stays", () => {
     const { clock, check, gate, manifest } = ready();
     const { privateKey: stranger } = generateTunnelKeyPair();
-    expect(gate.takeManifest(manifest(2, { root: stranger, keys: [jwk(otherEc.publicKey, "k1")] }))).toMatchObject({ kind: "refused", problem: expect.stringContaining("root key") });
+    expect(gate.takeManifest(manifest(2, { root: stranger, keys: [jwk(otherEc.publicKey, "k1")] }))).toMatchObject({
+      kind: "refused",
+      problem: expect.stringContaining("root key"),
+    });
     expect(check(token(clock)).kind).toBe("allowed");
   });
 

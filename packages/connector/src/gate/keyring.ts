@@ -82,7 +82,12 @@ export class Keyring {
 
   #save(): string | undefined {
     try {
-      this.#state.save({ pinned: this.#pinned, version: this.#version, root: text(this.#root), nextRoot: this.#nextRoot === undefined ? undefined : text(this.#nextRoot) });
+      this.#state.save({
+        pinned: this.#pinned,
+        version: this.#version,
+        root: text(this.#root),
+        nextRoot: this.#nextRoot === undefined ? undefined : text(this.#nextRoot),
+      });
       return undefined;
     } catch (error) {
       return `the version of the key manifest cannot be kept (${(error as NodeJS.ErrnoException).code ?? "unknown"}): after a restart an older manifest would be accepted`;
@@ -150,4 +155,3 @@ function bytes(encoded: string): Uint8Array {
 function text(key: Uint8Array): string {
   return Buffer.from(key).toString("base64url");
 }
-

@@ -69,7 +69,16 @@ function readClaims(payload: Readonly<Record<string, unknown>> | undefined): Ass
   if (!isTime(iat) || !isTime(nbf) || !isTime(exp)) return undefined;
   if (exp <= iat || (exp - iat) * 1_000 > MAX_LIFETIME_MS) return undefined;
   const [issuer, audience] = [iss as string, aud as string];
-  return { issuer, audience, tunnel: tunnel as string, service: service as string, kind, issuedAt: iat * 1_000, notBefore: nbf * 1_000, expiresAt: exp * 1_000 };
+  return {
+    issuer,
+    audience,
+    tunnel: tunnel as string,
+    service: service as string,
+    kind,
+    issuedAt: iat * 1_000,
+    notBefore: nbf * 1_000,
+    expiresAt: exp * 1_000,
+  };
 }
 
 function isTime(value: unknown): value is number {

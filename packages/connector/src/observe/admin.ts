@@ -68,7 +68,13 @@ function send(response: ServerResponse, status: number, contentType: string, bod
 function listening(server: Server, { host, port }: SocketAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: NodeJS.ErrnoException): void =>
-      reject(new SallyportError("ERR_ADMIN_LISTEN", `the admin listener cannot listen on ${host}:${port} (${cause.code ?? "unknown"}): choose another admin.address`, { cause }));
+      reject(
+        new SallyportError(
+          "ERR_ADMIN_LISTEN",
+          `the admin listener cannot listen on ${host}:${port} (${cause.code ?? "unknown"}): choose another admin.address`,
+          { cause },
+        ),
+      );
     server.once("error", onError);
     server.listen(port, host, () => {
       server.off("error", onError);

@@ -28,11 +28,33 @@ export class Metrics {
   constructor(sources: MetricSources, version: string) {
     const registers = [this.#registry];
     const define = { registers };
-    this.#streams = new Counter({ name: "sallyport_connector_streams_total", help: "Streams the relay opened, by service and outcome.", labelNames: ["service", "outcome"], ...define });
-    this.#attempts = new Counter({ name: "sallyport_connector_connect_attempts_total", help: "Attempts to connect to the relay.", ...define });
-    this.#lost = new Counter({ name: "sallyport_connector_connect_failures_total", help: "Failed attempts and lost connections, by code.", labelNames: ["code"], ...define });
-    this.#reloads = new Counter({ name: "sallyport_connector_reloads_total", help: "Reloads of the configuration, by outcome.", labelNames: ["outcome"], ...define });
-    new Gauge({ name: "sallyport_connector_info", help: "Version of this connector.", labelNames: ["version"], ...define }).set({ version }, 1);
+    this.#streams = new Counter({
+      name: "sallyport_connector_streams_total",
+      help: "Streams the relay opened, by service and outcome.",
+      labelNames: ["service", "outcome"],
+      ...define,
+    });
+    this.#attempts = new Counter({
+      name: "sallyport_connector_connect_attempts_total",
+      help: "Attempts to connect to the relay.",
+      ...define,
+    });
+    this.#lost = new Counter({
+      name: "sallyport_connector_connect_failures_total",
+      help: "Failed attempts and lost connections, by code.",
+      labelNames: ["code"],
+      ...define,
+    });
+    this.#reloads = new Counter({
+      name: "sallyport_connector_reloads_total",
+      help: "Reloads of the configuration, by outcome.",
+      labelNames: ["outcome"],
+      ...define,
+    });
+    new Gauge({ name: "sallyport_connector_info", help: "Version of this connector.", labelNames: ["version"], ...define }).set(
+      { version },
+      1,
+    );
     this.#gauges(sources, registers);
     this.#traffic(sources, registers);
     this.#delay.enable();
@@ -65,7 +87,14 @@ export class Metrics {
 
   #gauges({ tunnel, health, bufferedBytes }: MetricSources, registers: Registry[]): void {
     const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({ name, help, registers, collect() { this.set(read()); } });
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
     };
     gauge("sallyport_connector_streams_open", "Streams open now.", () => tunnel().openStreams);
     gauge("sallyport_connector_buffered_bytes", "Bytes received and not yet handed on.", bufferedBytes);
@@ -77,7 +106,8 @@ export class Metrics {
       registers,
       collect() {
         this.reset();
-        for (const state of ["serving", "connecting", "waiting"] as const) this.set({ state }, tunnel().slots.filter((slot) => slot.state === state).length);
+        for (const state of ["serving", "connecting", "waiting"] as const)
+          this.set({ state }, tunnel().slots.filter((slot) => slot.state === state).length);
         this.set({ state: "leaving" }, tunnel().leaving);
       },
     });

@@ -36,19 +36,29 @@ export class TunnelLog implements SlotObserver {
 
   onWaiting(slot: number, waitMs: number, error: SallyportError | undefined): void {
     if (error !== undefined) this.#metrics().failed(error.code);
-    this.#logger.warn({ slot, [LogField.waitMs]: waitMs, ...(error === undefined ? {} : errorFields(error)) }, "not connected to the relay: trying again after the wait");
+    this.#logger.warn(
+      { slot, [LogField.waitMs]: waitMs, ...(error === undefined ? {} : errorFields(error)) },
+      "not connected to the relay: trying again after the wait",
+    );
   }
 
   onGoaway(slot: number, connection: ServingConnection, goaway: Goaway): void {
     const child = this.#connections.get(connection) ?? this.#logger;
-    child.info({ slot, [LogField.code]: goaway.reason, [LogField.reason]: goaway.text, openStreams: connection.openStreams }, "the relay asked this connection to leave: opening another one");
+    child.info(
+      { slot, [LogField.code]: goaway.reason, [LogField.reason]: goaway.text, openStreams: connection.openStreams },
+      "the relay asked this connection to leave: opening another one",
+    );
   }
 
   /** Reports a clock that is wrong once, and again after it was right in between. */
   clock({ clockSkewMs }: RelayNotice): void {
     if (clockSkewMs === undefined) return;
     const skewed = Math.abs(clockSkewMs) > MAX_CLOCK_SKEW_MS;
-    if (skewed && !this.#skewed) this.#logger.warn({ skewMs: clockSkewMs, [LogField.remedy]: "set the clock of this machine (NTP)" }, "this machine's clock differs from the relay's: assertions may be refused");
+    if (skewed && !this.#skewed)
+      this.#logger.warn(
+        { skewMs: clockSkewMs, [LogField.remedy]: "set the clock of this machine (NTP)" },
+        "this machine's clock differs from the relay's: assertions may be refused",
+      );
     this.#skewed = skewed;
   }
 
@@ -57,8 +67,19 @@ export class TunnelLog implements SlotObserver {
     this.#logger.info({ [LogField.tunnel]: tunnel, urls: grants.map(({ url }) => url) }, "published by the relay");
     for (const { service, url } of grants) {
       if (services.has(service)) continue;
-      this.#logger.warn({ [LogField.service]: service, url, [LogField.remedy]: `add ${service} to services of this connector, or correct the application on the relay` }, "the relay publishes a service that this connector does not have");
+      this.#logger.warn(
+        {
+          [LogField.service]: service,
+          url,
+          [LogField.remedy]: `add ${service} to services of this connector, or correct the application on the relay`,
+        },
+        "the relay publishes a service that this connector does not have",
+      );
     }
-    if (grants.length === 0) this.#logger.warn({ [LogField.tunnel]: tunnel, [LogField.remedy]: `add an application with tunnel: ${tunnel} to the relay's configuration` }, "the relay publishes nothing through this tunnel");
+    if (grants.length === 0)
+      this.#logger.warn(
+        { [LogField.tunnel]: tunnel, [LogField.remedy]: `add an application with tunnel: ${tunnel} to the relay's configuration` },
+        "the relay publishes nothing through this tunnel",
+      );
   }
 }

@@ -101,7 +101,13 @@ class Serving implements ServingConnection {
   readonly #mux: MuxConnection;
   readonly #transport: Transport;
 
-  constructor(options: ConnectOptions, hello: RelayHello, localAddress: string | undefined, events: ConnectionEvents, transport: Transport) {
+  constructor(
+    options: ConnectOptions,
+    hello: RelayHello,
+    localAddress: string | undefined,
+    events: ConnectionEvents,
+    transport: Transport,
+  ) {
     const { news, clock, budget, accept } = options;
     this.connectionId = hello.connectionId;
     this.localAddress = localAddress;
@@ -160,11 +166,20 @@ function lossOf(cause: CloseCause): SallyportError | undefined {
     case "closed":
       return undefined;
     case "dead":
-      return new SallyportError("ERR_TUNNEL_DEAD", "the relay has been silent for too long: the network on the way to it is broken", { retryable });
+      return new SallyportError("ERR_TUNNEL_DEAD", "the relay has been silent for too long: the network on the way to it is broken", {
+        retryable,
+      });
     case "violation":
-      return new SallyportError(cause.violation.code, `the relay broke the protocol: ${cause.violation.message}`, { retryable, cause: cause.violation });
+      return new SallyportError(cause.violation.code, `the relay broke the protocol: ${cause.violation.message}`, {
+        retryable,
+        cause: cause.violation,
+      });
     case "lost":
-      return new SallyportError("ERR_TUNNEL_LOST", `the relay or the network closed the connection (${cause.code}${cause.reason === "" ? "" : ` ${cause.reason}`})`, { retryable });
+      return new SallyportError(
+        "ERR_TUNNEL_LOST",
+        `the relay or the network closed the connection (${cause.code}${cause.reason === "" ? "" : ` ${cause.reason}`})`,
+        { retryable },
+      );
   }
 }
 

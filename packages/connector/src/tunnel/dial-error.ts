@@ -55,7 +55,15 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 const EXPIRY: ReadonlySet<string> = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
-const UNREACHABLE: ReadonlySet<string> = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EACCES", "EPERM", "EADDRNOTAVAIL"]);
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "EACCES",
+  "EPERM",
+  "EADDRNOTAVAIL",
+]);
 
 /** Turns what Node reports about a failed attempt into words. Every one of these may pass by itself, so all are retryable. */
 export function describeFailure(cause: unknown, context: DialContext): DialError {
@@ -65,17 +73,23 @@ export function describeFailure(cause: unknown, context: DialContext): DialError
   if (code === "ENOTFOUND" || code === "EAI_AGAIN" || error.syscall === "getaddrinfo") return nameFailure(code, context, cause);
   if (code === "ETIMEDOUT") return timeout(context, cause);
   if (UNREACHABLE.has(code)) return unreachable(code, context, cause);
-  if (UNTRUSTED.has(code) || EXPIRY.has(code) || code === "ERR_TLS_CERT_ALTNAME_INVALID" || isTls(code)) return tlsFailure(code, context, cause);
-  return new DialError("ERR_DIAL_CLOSED", `the connection to ${context.relay} was closed before it was ready${code === "" ? "" : ` (${code})`}`, {
-    stage: "websocket",
-    remedy: "see whether a firewall or proxy between here and the relay cuts WebSockets; `sallyport check` shows the hop",
-    cause,
-  });
+  if (UNTRUSTED.has(code) || EXPIRY.has(code) || code === "ERR_TLS_CERT_ALTNAME_INVALID" || isTls(code))
+    return tlsFailure(code, context, cause);
+  return new DialError(
+    "ERR_DIAL_CLOSED",
+    `the connection to ${context.relay} was closed before it was ready${code === "" ? "" : ` (${code})`}`,
+    {
+      stage: "websocket",
+      remedy: "see whether a firewall or proxy between here and the relay cuts WebSockets; `sallyport check` shows the hop",
+      cause,
+    },
+  );
 }
 
 /** The attempt took too long as a whole. */
 export function timeout(context: DialContext, cause?: unknown): DialError {
-  const [stage, hop] = context.proxy === undefined ? (["tcp", context.relay] as const) : (["proxy", `${context.relay} through ${context.proxy}`] as const);
+  const [stage, hop] =
+    context.proxy === undefined ? (["tcp", context.relay] as const) : (["proxy", `${context.relay} through ${context.proxy}`] as const);
   return new DialError("ERR_DIAL_TIMEOUT", `no answer from ${hop} in time`, {
     stage,
     remedy: "allow outbound TCP to it in the firewall, or set HTTPS_PROXY if this network has a proxy",
@@ -92,11 +106,15 @@ function proxyRefused(error: NodeError, context: DialContext): DialError {
       remedy: "write them into the proxy's URL: HTTPS_PROXY=http://user:password@host:port (percent-encode special characters)",
     });
   }
-  return new DialError("ERR_DIAL_PROXY", `${proxy} did not open a tunnel to ${context.relay}${status === undefined ? "" : ` (${status})`}`, {
-    stage: "proxy",
-    remedy: `ask whoever runs the proxy to allow CONNECT to ${context.relay}, or exempt it with NO_PROXY`,
-    cause: error,
-  });
+  return new DialError(
+    "ERR_DIAL_PROXY",
+    `${proxy} did not open a tunnel to ${context.relay}${status === undefined ? "" : ` (${status})`}`,
+    {
+      stage: "proxy",
+      remedy: `ask whoever runs the proxy to allow CONNECT to ${context.relay}, or exempt it with NO_PROXY`,
+      cause: error,
+    },
+  );
 }
 
 function nameFailure(code: string, context: DialContext, cause: unknown): DialError {
@@ -112,7 +130,9 @@ function unreachable(code: string, context: DialContext, cause: unknown): DialEr
   const viaProxy = context.proxy !== undefined;
   return new DialError("ERR_DIAL_UNREACHABLE", `${context.proxy ?? context.relay} cannot be reached (${code})`, {
     stage: viaProxy ? "proxy" : "tcp",
-    remedy: viaProxy ? "check host and port of the proxy" : "check that the relay runs there and that the firewall allows outbound TCP to it",
+    remedy: viaProxy
+      ? "check host and port of the proxy"
+      : "check that the relay runs there and that the firewall allows outbound TCP to it",
     cause,
   });
 }
@@ -122,12 +142,20 @@ function tlsFailure(code: string, context: DialContext, cause: unknown): DialErr
 }
 
 function tlsRemedy(code: string): string {
-  if (UNTRUSTED.has(code)) return "its certificate comes from an authority this machine does not know: give that authority's PEM file with --ca or NODE_EXTRA_CA_CERTS";
+  if (UNTRUSTED.has(code))
+    return "its certificate comes from an authority this machine does not know: give that authority's PEM file with --ca or NODE_EXTRA_CA_CERTS";
   if (EXPIRY.has(code)) return "its certificate is out of date (or this machine's clock is wrong): renew the certificate on the relay";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "its certificate is for another name: dial the relay by the name in its certificate, or issue one for this name";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return "its certificate is for another name: dial the relay by the name in its certificate, or issue one for this name";
   return "check that the port speaks TLS and that nothing on the way intercepts it";
 }
 
 function isTls(code: string): boolean {
-  return code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code.startsWith("CERT_") || code === "EPROTO" || code === "HOSTNAME_MISMATCH";
+  return (
+    code.startsWith("ERR_SSL_") ||
+    code.startsWith("ERR_TLS_") ||
+    code.startsWith("CERT_") ||
+    code === "EPROTO" ||
+    code === "HOSTNAME_MISMATCH"
+  );
 }

@@ -21,7 +21,12 @@ let key = "";
 let certificate = "";
 
 beforeAll(() => {
-  const [caFile, caKey, certFile, keyFile] = ["ca.crt", "ca.key", "relay.crt", "relay.key"].map((name) => join(folder, name)) as [string, string, string, string];
+  const [caFile, caKey, certFile, keyFile] = ["ca.crt", "ca.key", "relay.crt", "relay.key"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const fresh = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
   const quiet: { stdio: ("ignore" | "pipe")[] } = { stdio: ["ignore", "ignore", "pipe"] };
   execFileSync("openssl", [...fresh, "-subj", "/CN=Test CA", "-keyout", caKey, "-out", caFile], quiet);
@@ -98,7 +103,12 @@ async function connectProxy(relayPort: number, expected?: string): Promise<FakeP
 
 async function attempt(url: string, environment: Environment = {}, more: Partial<DialOptions> = {}): Promise<Dialled> {
   const target = new URL(url);
-  const result = await dial({ relay: target, proxy: chooseProxy(target, { kind: "environment" }, environment), userAgent: "sallyport/test", ...more });
+  const result = await dial({
+    relay: target,
+    proxy: chooseProxy(target, { kind: "environment" }, environment),
+    userAgent: "sallyport/test",
+    ...more,
+  });
   dialled.push(result);
   return result;
 }
@@ -114,7 +124,10 @@ describe("straight to the relay", () => {
     const { port, upgrades } = await relay(false);
     const { localAddress } = await attempt(`http://auth.relay.localhost:${port}`);
     expect(localAddress).toBe("127.0.0.1");
-    expect(upgrades[0]).toMatchObject({ url: "/.sallyport/tunnel", headers: { "user-agent": "sallyport/test", "sec-websocket-protocol": "sallyport.v1" } });
+    expect(upgrades[0]).toMatchObject({
+      url: "/.sallyport/tunnel",
+      headers: { "user-agent": "sallyport/test", "sec-websocket-protocol": "sallyport.v1" },
+    });
     expect(upgrades[0]?.headers["sec-websocket-extensions"]).toBeUndefined();
   });
 
@@ -133,7 +146,12 @@ describe("straight to the relay", () => {
     const { transport } = await attempt(`http://127.0.0.1:${await listen(server)}`);
     const received = await new Promise<string>((resolve) => {
       const ignore = (): void => undefined;
-      transport.setReceiver({ onMessage: (message) => resolve(message.toString()), onInvalidMessage: ignore, onDrain: ignore, onClose: () => resolve("closed") });
+      transport.setReceiver({
+        onMessage: (message) => resolve(message.toString()),
+        onInvalidMessage: ignore,
+        onDrain: ignore,
+        onClose: () => resolve("closed"),
+      });
     });
     expect(received).toBe("first");
   });
@@ -176,13 +194,18 @@ describe("straight to the relay", () => {
   });
 
   test("a relay without our version is a permanent failure", async () => {
-    const { port } = await relay(false, (_request, response) => response.writeHead(400, { "Sallyport-Error": "ERR_PROTOCOL_VERSION" }).end());
+    const { port } = await relay(false, (_request, response) =>
+      response.writeHead(400, { "Sallyport-Error": "ERR_PROTOCOL_VERSION" }).end(),
+    );
     expect(await failure(`http://127.0.0.1:${port}`)).toMatchObject({ code: "ERR_DIAL_VERSION", retryable: false });
   });
 
   test.each([404, 200, 302])("says that it is no relay on status %i, and follows no redirect", async (status) => {
     const { port } = await relay(false, (_request, response) => response.writeHead(status, { Location: "http://127.0.0.1:9/" }).end());
-    expect(await failure(`http://127.0.0.1:${port}`)).toMatchObject({ code: "ERR_DIAL_NOT_A_RELAY", message: expect.stringContaining(String(status)) });
+    expect(await failure(`http://127.0.0.1:${port}`)).toMatchObject({
+      code: "ERR_DIAL_NOT_A_RELAY",
+      message: expect.stringContaining(String(status)),
+    });
   });
 
   test("a server that says nothing is given up at the deadline", async () => {
@@ -213,7 +236,9 @@ describe("through an HTTP CONNECT proxy", () => {
     // The certificate names 127.0.0.1 only, so this also proves that TLS is verified end to end through the proxy.
     const error = await failure(viaAddress(port), { HTTPS_PROXY: `http://us%40er:p%3Aw@127.0.0.1:${proxy.port}` }, { ca });
     expect(error).toMatchObject({ code: "ERR_DIAL_TLS", stage: "tls" });
-    expect(proxy.connects).toEqual([{ authority: `192.0.2.1:${port}`, authorization: `Basic ${Buffer.from("us@er:p:w").toString("base64")}` }]);
+    expect(proxy.connects).toEqual([
+      { authority: `192.0.2.1:${port}`, authorization: `Basic ${Buffer.from("us@er:p:w").toString("base64")}` },
+    ]);
   });
 
   test("opens the tunnel through the proxy that the configuration names", async () => {

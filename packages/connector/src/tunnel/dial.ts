@@ -67,7 +67,11 @@ function refuseUnsafe({ relay, proxy }: DialOptions): DialContext {
     });
   }
   if (proxy.kind === "invalid") {
-    throw new DialError("ERR_DIAL_PROXY_SETTING", proxy.why, { stage: "proxy", remedy: "correct the variable or unset it", retryable: false });
+    throw new DialError("ERR_DIAL_PROXY_SETTING", proxy.why, {
+      stage: "proxy",
+      remedy: "correct the variable or unset it",
+      retryable: false,
+    });
   }
   return { relay: hostPort(relay), proxy: proxy.kind === "proxy" ? displayProxy(proxy.url) : undefined };
 }
@@ -103,7 +107,8 @@ function opened(socket: WebSocket, context: DialContext, options: DialOptions): 
     let localAddress: string | undefined;
     // ws counts only silence; a peer that drips one byte at a time must not hold the attempt for ever.
     const deadline = clock.after(timeoutMs, () => fail(timeout(context)));
-    const onAbort = (): void => fail(new DialError("ERR_DIAL_ABORTED", "the attempt was called off", { stage: "websocket", remedy: "nothing to do" }));
+    const onAbort = (): void =>
+      fail(new DialError("ERR_DIAL_ABORTED", "the attempt was called off", { stage: "websocket", remedy: "nothing to do" }));
     const done = (): void => {
       deadline.cancel();
       signal?.removeEventListener("abort", onAbort);

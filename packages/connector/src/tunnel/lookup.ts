@@ -33,7 +33,9 @@ export const lookup: Lookup = (hostname, options, callback) => {
     systemLookup(hostname, options, callback);
     return;
   }
-  const wanted = LOOPBACK.filter(({ family }) => options.family === undefined || options.family === 0 || familyNumber(options.family) === family);
+  const wanted = LOOPBACK.filter(
+    ({ family }) => options.family === undefined || options.family === 0 || familyNumber(options.family) === family,
+  );
   const addresses = wanted.length > 0 ? wanted : LOOPBACK;
   const [first] = addresses as readonly [LookupAddress];
   // Asynchronous like the real one: callers attach their listeners after calling.

@@ -12,7 +12,11 @@ function watched() {
   const clock = new ManualClock();
   const interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = { lo: [entry("127.0.0.1", true)], wlan0: [entry("192.0.2.1")] };
   const seen = { changes: 0 };
-  const stop = watchNetwork(clock, () => void (seen.changes += 1), () => interfaces);
+  const stop = watchNetwork(
+    clock,
+    () => void (seen.changes += 1),
+    () => interfaces,
+  );
   return { clock, interfaces, seen, stop };
 }
 

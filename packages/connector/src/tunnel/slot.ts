@@ -218,7 +218,10 @@ interface Attached {
 }
 
 function refusalError(goaway: Goaway): SallyportError {
-  return new SallyportError("ERR_TUNNEL_REFUSED", goaway.text === "" ? "the relay refused this connector" : `the relay refused this connector: ${goaway.text}`);
+  return new SallyportError(
+    "ERR_TUNNEL_REFUSED",
+    goaway.text === "" ? "the relay refused this connector" : `the relay refused this connector: ${goaway.text}`,
+  );
 }
 
 function retryAfterMs(error: SallyportError | undefined): number | undefined {

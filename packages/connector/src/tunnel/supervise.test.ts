@@ -206,7 +206,10 @@ describe("GOAWAY", () => {
     const two = await attempt(1).succeed();
     one.events.onGoaway({ reason, delayMs: 0, text: "ask the operator" });
     await settled();
-    expect(end()).toMatchObject({ kind: "refused", error: { code: "ERR_TUNNEL_REFUSED", message: expect.stringContaining("ask the operator") } });
+    expect(end()).toMatchObject({
+      kind: "refused",
+      error: { code: "ERR_TUNNEL_REFUSED", message: expect.stringContaining("ask the operator") },
+    });
     expect([one.state, two.state]).toEqual(["closed", "closed"]);
     expect(clock.pendingTimers).toBe(0);
   });

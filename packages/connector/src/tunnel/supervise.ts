@@ -163,7 +163,12 @@ function slotStatus(slot: Slot): SlotStatus {
     case "stopped":
       return { state: state.kind };
     case "serving":
-      return { state: "serving", connectionId: state.connection.connectionId, sinceMs: state.sinceMs, openStreams: state.connection.openStreams };
+      return {
+        state: "serving",
+        connectionId: state.connection.connectionId,
+        sinceMs: state.sinceMs,
+        openStreams: state.connection.openStreams,
+      };
     case "waiting":
       return { state: "waiting", waitMs: state.waitMs, code: state.error?.code };
   }
