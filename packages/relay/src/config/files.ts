@@ -5,7 +5,7 @@ import { createHash, createPrivateKey, X509Certificate, type KeyObject } from "n
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Secret } from "@sallyport/shared/secret";
-import maxmind, { type CountryResponse } from "maxmind";
+import { Reader, type CountryResponse } from "maxmind";
 import { rememberCountries } from "../authz/facts.ts";
 import { printable, type ConfigPath, type Finding } from "./problem.ts";
 import { finding, warning } from "./issues.ts";
@@ -133,7 +133,7 @@ export async function readGeoip(file: string, path: ConfigPath, around: Surround
   const absolute = resolve(around.folder, file);
   const reading = await readBounded(absolute, MAX_GEOIP_BYTES);
   if (!reading.ok) return { value: undefined, findings: [unreadable([...path, "file"], absolute, reading.reason)] };
-  const reader = attempt(() => new maxmind.Reader<CountryResponse>(reading.bytes));
+  const reader = attempt(() => new Reader<CountryResponse>(reading.bytes));
   const type = reader?.metadata.databaseType;
   if (reader === undefined || type === undefined || !/Country|City|Enterprise/i.test(type)) {
     const what = type === undefined ? "this file is no MaxMind database" : `this MaxMind database has no countries (${printable(type)})`;

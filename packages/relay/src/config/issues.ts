@@ -2,6 +2,7 @@
 // Must not read files, and never puts a value from the file into a message: it might be a secret.
 
 import type { z } from "zod";
+import { flow } from "./flow.ts";
 import { childOf, keysAt, nodesAt, valueAt, type SchemaNode } from "./json-schema.ts";
 import { nearest } from "./nearest.ts";
 import { notYet } from "./not-yet.ts";
@@ -159,16 +160,6 @@ function remedyAt(path: ConfigPath, document: unknown): string {
 
 function isEmpty(example: unknown): boolean {
   return typeof example === "object" && example !== null && Object.keys(example).length === 0;
-}
-
-/** A value in YAML's one-line form. */
-export function flow(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? "[]" : `[ ${value.map(flow).join(", ")} ]`;
-  if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value).map(([key, inner]) => `${key}: ${flow(inner)}`);
-    return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
-  }
-  return typeof value === "string" && !/^[A-Za-z./][\w./:@-]*$/.test(value) ? JSON.stringify(value) : String(value);
 }
 
 function choices(values: readonly unknown[]): string {

@@ -7,6 +7,7 @@ import { rawJsonSchema } from "./schema.ts";
 /** One node of a JSON Schema, as far as this file reads it. */
 export interface SchemaNode {
   readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, SchemaNode>>;
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -22,7 +23,13 @@ export interface SchemaNode {
   readonly additionalProperties?: boolean | SchemaNode;
   /** What to write instead when the type is wrong; not part of the published schema. */
   readonly remedy?: string;
+  /** What option tables call the type; not part of the published schema either. */
+  readonly kind?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
 }
+
+const INTERNAL: ReadonlySet<string> = new Set(["remedy", "kind"]);
 
 let cached: SchemaNode | undefined;
 
@@ -38,11 +45,11 @@ export function publishedSchema(): Readonly<Record<string, unknown>> {
   return { $schema, title: "Sallyport relay configuration (relay.yaml)", ...rest };
 }
 
-/** Keys may also be options named `remedy`; only annotations beside keywords are removed, never entries of `properties`. */
+/** Keys may also be options of such a name; only annotations beside keywords are removed, never entries of `properties`. */
 function withoutInternals(node: unknown, isPropertyMap = false): unknown {
   if (Array.isArray(node)) return node.map((item) => withoutInternals(item));
   if (typeof node !== "object" || node === null) return node;
-  const entries = Object.entries(node).filter(([key]) => isPropertyMap || key !== "remedy");
+  const entries = Object.entries(node).filter(([key]) => isPropertyMap || !INTERNAL.has(key));
   return Object.fromEntries(entries.map(([key, value]) => [key, withoutInternals(value, key === "properties" && !isPropertyMap)]));
 }
 

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ConfigCode } from "./problem.ts";
 import { renderProblems } from "./render.ts";
-import { ConfigFolder, minimal, problemsOf } from "./testing.ts";
+import { parseIp } from "../authz/ip.ts";
+import { ConfigFolder, geoDatabase, minimal, problemsOf } from "./testing.ts";
 
 let folder: ConfigFolder;
 beforeEach(() => {
@@ -59,7 +60,7 @@ limits: { headerTimeout: 15 }
     "9 ERR_CONFIG_VALUE policies[0].action",
   ]);
   const remedies = errors.map((problem) => problem.remedy).join("\n");
-  for (const hint of ['"trustedProxies"', '"office"', '"0.0.0.0:443"', "allow, deny, bypass or service", '"15s"', "host name of its own"]) expect(remedies).toContain(hint);
+  for (const hint of ['"trustedProxies"', '"office"', '"0.0.0.0:443"', "allow, deny, bypass or service", "headerTimeout: 15s", "host name of its own"]) expect(remedies).toContain(hint);
 });
 
 describe("each kind of mistake is found at its place", () => {
@@ -180,6 +181,30 @@ describe("certificates", () => {
     const result = await folder.load(yaml("old.crt", "old.key"));
     expect(result.ok).toBe(true);
     expect(problemsOf(result).map(({ path }) => path).sort()).toEqual(["applications[0].hostname", "listen[0].tls.cert.file"]);
+  });
+});
+
+describe("the geo database", () => {
+  test("decides about countries from the content that was checked", async () => {
+    folder.write("country.mmdb", geoDatabase());
+    const result = await folder.load(
+      minimal(`geoip: { file: country.mmdb }
+tests:
+  - { as: { ip: 10.1.2.3 }, request: "GET http://grafana.relay.localhost:8080/", expect: allow }
+  - { as: { ip: 200.1.2.3 }, request: "GET http://grafana.relay.localhost:8080/", expect: deny }
+`).replace("everyone: true", "country: DE"),
+    );
+    expect(problemsOf(result)).toEqual([]);
+    folder.write("country.mmdb", "gone");
+    expect(result.ok && result.config.geoip?.countryOf(parseIp("10.1.2.3"))).toBe("DE");
+  });
+
+  test("of another kind, or no database at all, is refused", async () => {
+    const yaml = minimal("geoip: { file: x.mmdb }\n");
+    for (const content of ["hello", geoDatabase("GeoLite2-ASN")]) {
+      folder.write("x.mmdb", content);
+      expect(await places(yaml, "ERR_CONFIG_REFERENCED_FILE")).toEqual(["11 geoip.file «x.mmdb»"]);
+    }
   });
 });
 

@@ -39,6 +39,26 @@ export class ConfigFolder implements Disposable {
   }
 }
 
+/** A MaxMind country database in which the addresses below 128.0.0.0 are German, and the others unknown. */
+export function geoDatabase(type = "GeoLite2-Country"): Uint8Array {
+  const text = (value: string): Buffer => Buffer.concat([Buffer.of((2 << 5) | value.length), Buffer.from(value)]);
+  const number = (value: number): Buffer => Buffer.of((5 << 5) | 1, value);
+  const map = (entries: readonly (readonly [string, Buffer])[]): Buffer => Buffer.concat([Buffer.of((7 << 5) | entries.length), ...entries.flatMap(([key, value]) => [text(key), value])]);
+  // One node of two 24-bit records: the left one leads to the first entry of the data, the right one to nothing.
+  const tree = Buffer.of(0, 0, 1 + 16, 0, 0, 1);
+  const data = map([["country", map([["iso_code", text("DE")]])]]);
+  const metadata = map([
+    ["node_count", number(1)],
+    ["record_size", number(24)],
+    ["ip_version", number(4)],
+    ["database_type", text(type)],
+    ["binary_format_major_version", number(2)],
+    ["binary_format_minor_version", number(0)],
+    ["build_epoch", number(1)],
+  ]);
+  return Buffer.concat([tree, Buffer.alloc(16), data, Buffer.from("\u00ab\u00cd\u00efMaxMind.com", "latin1"), metadata]);
+}
+
 /** A complete, right configuration for plain HTTP on loopback; `more` is added at the end. */
 export function minimal(more = ""): string {
   return `authUrl: http://auth.relay.localhost:8080

@@ -11,17 +11,20 @@ import type { ConfigCode } from "./problem.ts";
 import { formatSize, parseSizeBytes } from "./size.ts";
 import type { PublicOrigin, SocketAddress } from "./types.ts";
 
-// `remedy` in the metadata is for messages when the type itself is wrong; json-schema.ts leaves it out.
+// `remedy` in the metadata is for messages when the type itself is wrong, `kind` for the option tables; the published
+// schema has neither.
 
 /** What a custom issue tells issues.ts beside its message. */
 export interface IssueHints {
   readonly remedy: string;
   readonly code?: ConfigCode;
+  /** What the option tables say the type is: `duration, 1s to 5m`. Default: text. */
+  readonly kind?: string;
 }
 
 /** A value that is read from text: undefined from `read` means refused, with the hint's message and remedy. */
 export function textValue<Out>(read: (text: string) => Out | undefined, message: string, hints: IssueHints): z.ZodType<Out, string> {
-  return z.string().meta({ remedy: hints.remedy }).transform((text, context) => {
+  return z.string().meta({ remedy: hints.remedy, ...(hints.kind === undefined ? {} : { kind: hints.kind }) }).transform((text, context) => {
     const value = read(text);
     if (value !== undefined) return value;
     context.issues.push({ code: "custom", message, params: { ...hints }, input: text });
@@ -35,7 +38,7 @@ export function duration(minMs: number, maxMs: number): z.ZodType<number, string
   return textValue(
     (text) => within(parseDurationMs(text), minMs, maxMs),
     `expected a duration ${range}`,
-    { remedy: `write a whole number and a unit (ms, s, m, h, d), ${range}` },
+    { remedy: `write a whole number and a unit (ms, s, m, h, d), ${range}`, kind: `duration, ${range.replace("from ", "")}` },
   );
 }
 
@@ -45,7 +48,7 @@ export function size(minBytes: number, maxBytes: number): z.ZodType<number, stri
   return textValue(
     (text) => within(parseSizeBytes(text), minBytes, maxBytes),
     `expected a size ${range}`,
-    { remedy: `write a whole number and a unit (B, KB, MB, GB, TB), ${range}` },
+    { remedy: `write a whole number and a unit (B, KB, MB, GB, TB), ${range}`, kind: `size, ${range.replace("from ", "")}` },
   );
 }
 
@@ -61,15 +64,16 @@ const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 export const name: z.ZodType<string, string> = textValue(
   (text) => (NAME.test(text) ? text : undefined),
   "expected a name",
-  { remedy: "use 1 to 63 letters, digits, dots, dashes and underscores, starting and ending with a letter or digit" },
+  { remedy: "use 1 to 63 letters, digits, dots, dashes and underscores, starting and ending with a letter or digit", kind: "name" },
 );
 
 /** A reference by name; whether the name exists is checked once the whole file is read. */
-export const reference: z.ZodType<string, string> = z.string().min(1).max(63);
+export const reference: z.ZodType<string, string> = z.string().min(1).max(63).meta({ kind: "name" });
 
 /** `host:port`; IPv6 in brackets. */
 export const socketAddress: z.ZodType<SocketAddress, string> = textValue(readSocketAddress, "expected an address with a port", {
   remedy: 'write host:port in quotes, for example "0.0.0.0:443", "[::]:443" or "127.0.0.1:9090"',
+  kind: "host:port",
 });
 
 function readSocketAddress(text: string): SocketAddress | undefined {
@@ -86,6 +90,7 @@ function readSocketAddress(text: string): SocketAddress | undefined {
 /** An address range such as `10.0.0.0/8`; a single address is a range of one. Output is canonical. */
 export const cidr: z.ZodType<string, string> = textValue(canonicalCidr, "expected an address range", {
   remedy: 'write a CIDR whose host bits are zero, for example "10.0.0.0/8" or "2001:db8::/32", or one address',
+  kind: "address range",
 });
 
 function canonicalCidr(text: string): string | undefined {
@@ -96,6 +101,7 @@ function canonicalCidr(text: string): string | undefined {
 /** The hostname of an application; one leading `*.` stands for exactly one label. */
 export const hostname: z.ZodType<string, string> = textValue(readHostname, "expected a host name", {
   remedy: "write a name such as grafana.example.com, without scheme, port or path; a wildcard is one leading *. (*.dev.example.com)",
+  kind: "host name",
 });
 
 function readHostname(text: string): string | undefined {
@@ -109,6 +115,7 @@ function readHostname(text: string): string | undefined {
 /** The path of an application: plain segments, so that it has exactly one reading (R-A3). */
 export const applicationPath: z.ZodType<string, string> = textValue(readApplicationPath, "expected an absolute path of plain segments", {
   remedy: "write / or a path such as /api/v1: plain ASCII without %, ;, ? and #, no // or dot segments, and not /.sallyport",
+  kind: "path",
 });
 
 function readApplicationPath(text: string): string | undefined {
@@ -120,6 +127,7 @@ function readApplicationPath(text: string): string | undefined {
 /** `https://auth.example.com[:port]`: an origin and nothing more. */
 export const publicOrigin: z.ZodType<PublicOrigin, string> = textValue(readPublicOrigin, "expected the public origin of the relay", {
   remedy: "write scheme and host name, and a port where it is not the default: https://auth.example.com",
+  kind: "URL",
 });
 
 function readPublicOrigin(text: string): PublicOrigin | undefined {
@@ -148,12 +156,12 @@ export type SecretReference = FileReference | EnvironmentReference;
 
 const filePath = z.string().min(1).max(4096).meta({ description: "Path; relative paths start at the folder of the configuration file." });
 
-export const fileReference: z.ZodType<FileReference, FileReference> = z.strictObject({ file: filePath }).meta({ remedy: "write { file: PATH }" });
+export const fileReference: z.ZodType<FileReference, FileReference> = z.strictObject({ file: filePath }).meta({ kind: "file reference", remedy: "write { file: PATH }" });
 
 export const secretReference: z.ZodType<SecretReference, SecretReference> = z.union([
   z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/).meta({ description: "Name of an environment variable." }) }),
   z.strictObject({ file: filePath }),
-]).meta({ remedy: "keep secrets out of this file: write { env: NAME } for an environment variable or { file: PATH } for a file" });
+]).meta({ kind: "secret reference", remedy: "keep secrets out of this file: write { env: NAME } for an environment variable or { file: PATH } for a file" });
 
 function within(value: number | undefined, min: number, max: number): number | undefined {
   return value !== undefined && value >= min && value <= max ? value : undefined;
