@@ -22,6 +22,9 @@ function createHelloEngine(clock: Clock): OriginEngine {
     process.nextTick(() => {
       if (!wanted) return;
       const [near, far] = duplexPair();
+      // A pair does not pass on that one side was destroyed, as a socket would.
+      near.on("close", () => far.destroy());
+      far.on("close", () => far.writableFinished || near.destroy());
       server.emit("connection", far);
       handler.connected(near);
     });

@@ -19,7 +19,15 @@ export function connectFailure(error: unknown, phase: "tcp" | "tls"): OriginFail
   return failure(code, errorText(error), "other-origin");
 }
 
-const CLOSED_CODES: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN"]);
+const CLOSED_CODES: ReadonlySet<string> = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ECONNABORTED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENETDOWN",
+]);
 
 /**
  * An established HTTP/1.1 connection failed. Anything that is not the network's doing is the origin breaking HTTP.

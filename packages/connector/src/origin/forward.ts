@@ -204,7 +204,8 @@ export class Forward implements StreamHandler, OriginHandler {
   // Origin to visitor.
 
   interim(status: number, fields: Fields): void {
-    if (status === 101 || ++this.#interims > MAX_INTERIM) return this.#breaks(status === 101 ? "101 that nobody asked for" : "interim responses without end");
+    if (status === 101 || ++this.#interims > MAX_INTERIM)
+      return this.#breaks(status === 101 ? "101 that nobody asked for" : "interim responses without end");
     if (status !== 103 || ++this.#earlyHints > MAX_EARLY_HINTS) return;
     const checked = checkResponseFields(status, fields);
     if (!checked.ok) return this.#breaks(checked.code);
@@ -235,11 +236,11 @@ export class Forward implements StreamHandler, OriginHandler {
     this.#exchange = undefined;
     if (!this.#responseEnded) this.#stream.end(trailersToForward(trailers));
     this.#leaveOrigin();
-    if (this.#bodyEnded) return this.#finish();
     this.#phase = "answered";
-    const heldBytes = this.#takeHeld().reduce((sum, chunk) => sum + chunk.length, 0);
-    if (heldBytes + this.#withheldBytes > 0) this.#stream.consume(heldBytes + this.#withheldBytes);
+    const heldBytes = this.#takeHeld().reduce((sum, chunk) => sum + chunk.length, this.#withheldBytes);
     this.#withheldBytes = 0;
+    if (heldBytes > 0) this.#stream.consume(heldBytes);
+    if (this.#bodyEnded) this.#finish();
   }
 
   onDrain(): void {
@@ -302,7 +303,13 @@ export class Forward implements StreamHandler, OriginHandler {
     if (this.#phase === "over") return;
     this.#exchange?.abort();
     this.#context.logger.warn(
-      { [LogField.service]: this.#service.name, [LogField.origin]: this.#origin?.name, [LogField.streamId]: this.#stream.id, [LogField.code]: reason.code, [LogField.reason]: reason.text },
+      {
+        [LogField.service]: this.#service.name,
+        [LogField.origin]: this.#origin?.name,
+        [LogField.streamId]: this.#stream.id,
+        [LogField.code]: reason.code,
+        [LogField.reason]: reason.text,
+      },
       "exchange with the origin failed",
     );
     this.#finish();

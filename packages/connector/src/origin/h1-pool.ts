@@ -88,7 +88,8 @@ export class Http1Pool {
         // A second call means that the socket died between two exchanges; the owner opens the next connection itself.
         if (taken) return callback(new ConnectionGone(), null);
         taken = true;
-        callback(null, socket);
+        // undici does not go on when it is called back at once; a microtask is before anything can happen to the socket.
+        queueMicrotask(() => callback(null, socket));
       },
       pipelining: 1,
       headersTimeout: 0,

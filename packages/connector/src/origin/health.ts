@@ -19,7 +19,9 @@ export class HealthMonitor {
   readonly #checks: readonly OriginCheck[];
 
   constructor(origins: readonly Origin[], options: HealthCheckOptions, host: string | undefined, clock: Clock, listener: HealthListener) {
-    this.#checks = origins.filter((origin) => origin.engine !== undefined).map((origin) => new OriginCheck(origin, options, host, clock, listener));
+    this.#checks = origins
+      .filter((origin) => origin.engine !== undefined)
+      .map((origin) => new OriginCheck(origin, options, host, clock, listener));
   }
 
   close(): void {
@@ -107,7 +109,7 @@ export function askOrigin(
     exchange?.abort();
     answered(answer);
   };
-  const timer = clock.after(options.timeoutMs, () => 
+  const timer = clock.after(options.timeoutMs, () =>
     settle({ kind: "failed", code: ResetCode.ORIGIN_HEADER_TIMEOUT, text: `no answer within ${options.timeoutMs} ms` }),
   );
   const handler: OriginHandler = {
@@ -131,7 +133,8 @@ export function askOrigin(
 
 function checkRequest(origin: Origin, path: string, host: string | undefined): OriginRequest {
   const { address } = origin;
-  const authority = host ?? (address.kind === "http" ? `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}` : "localhost");
+  const authority =
+    host ?? (address.kind === "http" ? `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}` : "localhost");
   const fields = ["User-Agent", "sallyport-health-check", "Accept", "*/*"];
   return { method: "GET", path, authority, fields, body: { kind: "none" }, expectContinue: false, upgrade: false };
 }

@@ -75,7 +75,9 @@ export const HELLO_POLICY: string = [
 ].join("; ");
 
 export function helloPage(request: SeenRequest): string {
-  const rows = request.fields.map(([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`).join("\n");
+  const rows = request.fields
+    .map(([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`)
+    .join("\n");
   return `${HEAD}<body>
 <main>
 <h1>The door works.</h1>

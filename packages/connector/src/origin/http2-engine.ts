@@ -5,6 +5,7 @@ import { constants } from "node:http2";
 import type { ClientHttp2Stream } from "node:http2";
 
 import type { Fields } from "@sallyport/shared/http/fields";
+import { readFraming } from "@sallyport/shared/http/framing";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 
 import type { DialOptions } from "./dial.ts";
@@ -46,6 +47,8 @@ class Http2Exchange implements OriginExchange {
   #reused = false;
   #headSeen = false;
   #trailers: Fields = [];
+  /** Body bytes that the declared length still promises; undefined when none was declared. */
+  #missingBytes: number | undefined;
   #over = false;
 
   constructor(sessions: Http2Sessions, scheme: string, request: OriginRequest, handler: OriginHandler, fresh: boolean) {
@@ -93,14 +96,23 @@ class Http2Exchange implements OriginExchange {
     if (this.#over || stream === undefined) return;
     this.#headSeen = true;
     const end = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
+    const framing = readFraming(raw, "2.0");
+    if (!end && framing.kind === "length") this.#missingBytes = framing.length;
     this.#handler.head(statusOf(raw), withoutPseudo(raw), end);
-    stream.on("data", (chunk: Buffer) => !this.#over && this.#handler.body(chunk));
+    stream.on("data", (chunk: Buffer) => this.#onData(chunk));
     stream.on("end", () => this.#onEnd(stream));
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#missingBytes !== undefined) this.#missingBytes -= chunk.length;
+    if (!this.#over) this.#handler.body(chunk);
   }
 
   #onEnd(stream: ClientHttp2Stream): void {
     // The stream of an origin that died mid-response ends like a whole one; only its code tells.
     if (this.#over || stream.rstCode !== NGHTTP2_NO_ERROR || this.#session?.broken === true) return;
+    // RST_STREAM(NO_ERROR) looks the same, but for the length.
+    if ((this.#missingBytes ?? 0) !== 0) return this.#fail(failure(ResetCode.ORIGIN_CLOSED, "shorter than declared"));
     this.#over = true;
     // The origin has answered; what the visitor still uploads is of no use to it.
     if (!stream.writableFinished) stream.close(NGHTTP2_CANCEL);

@@ -111,7 +111,8 @@ class NodeHttpExchange implements OriginExchange {
     if (this.#over) return;
     // A response that lasts until the connection ends must not take a reset for its end.
     const errored = this.#socket?.errored ?? null;
-    if (!incoming.complete || errored !== null) return this.#fail(failure(ResetCode.ORIGIN_CLOSED, errorText(errored ?? { code: "ECONNRESET" })));
+    if (!incoming.complete || errored !== null)
+      return this.#fail(failure(ResetCode.ORIGIN_CLOSED, errorText(errored ?? { code: "ECONNRESET" })));
     this.#over = true;
     this.#destroy();
     this.#handler.complete(latin1Fields(incoming.rawTrailers));

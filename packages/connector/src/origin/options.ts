@@ -239,7 +239,8 @@ export function headerEditProblem(name: string, value: string = ""): string | un
   if (lower === "host") return "Host is set with hostHeader";
   if (NOT_EDITABLE.has(lower)) return `${name} is written by the connector itself`;
   if (lower.startsWith("sallyport-")) return `${name} is reserved: headers that start with Sallyport- come from the relay`;
-  if (!isFieldValue(value) || trimOws(value) !== value) return `the value of ${name} holds a control character, a character beyond latin1, or space around it`;
+  if (!isFieldValue(value) || trimOws(value) !== value)
+    return `the value of ${name} holds a control character, a character beyond latin1, or space around it`;
   return undefined;
 }
 

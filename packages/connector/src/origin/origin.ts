@@ -63,7 +63,9 @@ export class Origin {
     }
   }
 
-  dialOptions<Address extends NetworkAddress>(address: Address): { readonly address: Address; readonly options: OriginOptions; readonly clock: Clock } {
+  dialOptions<Address extends NetworkAddress>(
+    address: Address,
+  ): { readonly address: Address; readonly options: OriginOptions; readonly clock: Clock } {
     return { address, options: this.#options, clock: this.#clock };
   }
 

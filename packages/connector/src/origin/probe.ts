@@ -17,7 +17,12 @@ export type ProbeResult =
 
 export function probeOrigin(origin: Origin, options: OriginOptions, clock: Clock): Promise<ProbeResult> {
   const startedAtMs = clock.monotonic();
-  const there = (status: number | undefined): ProbeResult => ({ origin: origin.name, ok: true, durationMs: clock.monotonic() - startedAtMs, status });
+  const there = (status: number | undefined): ProbeResult => ({
+    origin: origin.name,
+    ok: true,
+    durationMs: clock.monotonic() - startedAtMs,
+    status,
+  });
   return new Promise((resolve) => {
     const { address } = origin;
     if (address.kind === "tcp") {

@@ -72,7 +72,10 @@ function build(definitions: ReadonlyMap<string, ServiceOptions>, previous: Servi
     if (kept !== undefined && kept.fingerprint === fingerprintOf(definition)) services.set(name, kept);
     else services.set(name, createService(name, definition, deps));
     if (definition.options.insecureSkipVerify) {
-      deps.logger.warn({ [LogField.service]: name, [LogField.remedy]: "set ca (and serverName) instead" }, "certificates of this service's origins are NOT verified");
+      deps.logger.warn(
+        { [LogField.service]: name, [LogField.remedy]: "set ca (and serverName) instead" },
+        "certificates of this service's origins are NOT verified",
+      );
     }
   }
   return services;
@@ -102,7 +105,10 @@ function accept(services: Services, stream: Stream, open: OpenHead, end: boolean
 }
 
 function refuse(stream: Stream, code: ResetCode, problem: string, open: OpenHead, { logger }: OriginRouterDependencies): StreamHandler {
-  logger.warn({ [LogField.service]: open.service, [LogField.streamId]: stream.id, [LogField.code]: code, [LogField.reason]: problem }, "stream refused");
+  logger.warn(
+    { [LogField.service]: open.service, [LogField.streamId]: stream.id, [LogField.code]: code, [LogField.reason]: problem },
+    "stream refused",
+  );
   stream.reset(code, { text: problem });
   return DEAF;
 }

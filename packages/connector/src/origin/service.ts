@@ -51,7 +51,10 @@ export class Service {
   pick(tried: readonly Origin[]): Origin | undefined {
     if (this.origins.length === 1) return tried.length === 0 ? this.origins[0] : undefined;
     const turn = this.#turn++;
-    return this.#leastOutstanding(turn, (origin) => origin.available && !tried.includes(origin)) ?? this.#leastOutstanding(turn, (origin) => !tried.includes(origin));
+    return (
+      this.#leastOutstanding(turn, (origin) => origin.available && !tried.includes(origin)) ??
+      this.#leastOutstanding(turn, (origin) => !tried.includes(origin))
+    );
   }
 
   /** Starts at another origin each time, so that equals take turns. */

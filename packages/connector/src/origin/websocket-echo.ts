@@ -21,7 +21,10 @@ interface Frame {
   readonly wireBytes: number;
 }
 
-type Parsed = { readonly kind: "frame"; readonly frame: Frame } | { readonly kind: "more" } | { readonly kind: "bad"; readonly closeCode: number };
+type Parsed =
+  | { readonly kind: "frame"; readonly frame: Frame }
+  | { readonly kind: "more" }
+  | { readonly kind: "bad"; readonly closeCode: number };
 
 /** Takes over an upgrade request: switches and echoes, or refuses. */
 export function echoWebSocket(request: IncomingMessage, socket: Duplex, first: Buffer): void {
@@ -31,7 +34,9 @@ export function echoWebSocket(request: IncomingMessage, socket: Duplex, first: B
     socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     return;
   }
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptKey(reading.key)}\r\n\r\n`);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptKey(reading.key)}\r\n\r\n`,
+  );
   let pending = first;
   const take = (chunk: Buffer): void => {
     pending = Buffer.concat([pending, chunk]);

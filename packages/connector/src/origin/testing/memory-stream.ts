@@ -179,10 +179,11 @@ function resetName(code: ResetCode): string {
   return Object.entries(ResetCode).find(([, value]) => value === code)?.[0] ?? String(code);
 }
 
-export type OpenRequest = Partial<OpenHead> & MemoryStreamOptions & {
-  /** No body follows. Default true. */
-  readonly end?: boolean;
-};
+export type OpenRequest = Partial<OpenHead> &
+  MemoryStreamOptions & {
+    /** No body follows. Default true. */
+    readonly end?: boolean;
+  };
 
 /** Opens a stream as the relay would, of the service `app` unless it says otherwise. */
 export function openStream(accept: StreamAcceptor, request: OpenRequest = {}): MemoryStream {

@@ -49,7 +49,11 @@ export interface TestRouter extends OriginRouter {
 }
 
 /** A router with the one service `app`. */
-export function routerTo(origins: readonly OriginAddress[] | OriginAddress, options: ServiceTest = {}, clock: Clock = systemClock): TestRouter {
+export function routerTo(
+  origins: readonly OriginAddress[] | OriginAddress,
+  options: ServiceTest = {},
+  clock: Clock = systemClock,
+): TestRouter {
   const list = Array.isArray(origins) ? (origins as readonly OriginAddress[]) : [origins as OriginAddress];
   const logger = memoryLogger();
   const router = createOriginRouter(new Map([["app", service(list, options)]]), { logger, clock });
@@ -58,7 +62,10 @@ export function routerTo(origins: readonly OriginAddress[] | OriginAddress, opti
 }
 
 /** Listens on a free loopback port (or a socket path) and closes after the test, open connections included. */
-export async function listening<S extends Server>(server: S, path?: string): Promise<S & { readonly port: number; readonly sockets: Set<Socket>; accepted: number }> {
+export async function listening<S extends Server>(
+  server: S,
+  path?: string,
+): Promise<S & { readonly port: number; readonly sockets: Set<Socket>; accepted: number }> {
   const sockets = new Set<Socket>();
   const counted = Object.assign(server, { sockets, accepted: 0, port: 0 });
   server.on("connection", (socket: Socket) => {
@@ -122,7 +129,9 @@ export function certificateFor(name: string): Certificate {
     const cert = join(folder, "cert.pem");
     const san = /^[\d.]+$/.test(name) ? `IP:${name}` : `DNS:${name}`;
     const options = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
-    execFileSync("openssl", [...options, "-subj", `/CN=${name}`, "-addext", `subjectAltName=${san}`, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    execFileSync("openssl", [...options, "-subj", `/CN=${name}`, "-addext", `subjectAltName=${san}`, "-keyout", key, "-out", cert], {
+      stdio: "ignore",
+    });
     return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
   } finally {
     rmSync(folder, { recursive: true });
