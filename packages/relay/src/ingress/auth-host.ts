@@ -1,7 +1,6 @@
 // What the auth host answers: the tunnel endpoint for connectors, key material for origins. Pages of sign-in come later; every
 // other path is told so. Must not know applications.
 
-import type { JWK } from "jose";
 import { firstValue } from "@sallyport/shared/http/fields";
 import { TUNNEL_PATH } from "@sallyport/shared/protocol/frame";
 import type { TunnelAcceptor } from "../tunnel/acceptor.ts";
@@ -14,7 +13,7 @@ const JWKS_MAX_AGE_SECONDS = 300;
 export interface AuthHostOptions {
   readonly acceptor: TunnelAcceptor;
   readonly authUrl: string;
-  jwks(): { readonly keys: readonly JWK[] };
+  jwks(): { readonly keys: readonly unknown[] };
 }
 
 /** Answers one request to the auth host. */
