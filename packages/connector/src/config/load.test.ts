@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -53,6 +53,12 @@ services:
       origins: [{ kind: "unix", path: "/run/wiki.sock" }],
       options: { hostHeader: "wiki.internal", connectTimeoutMs: 10_000 },
     });
+  });
+
+  test("the example that comes with the project", () => {
+    expect(
+      parseConfig("connector.yaml", readFileSync(new URL("../../../../examples/connector.yaml", import.meta.url), "utf8"), {}).kind,
+    ).toBe("loaded");
   });
 
   test("a bare port, written as a number or as text", () => {

@@ -75,12 +75,9 @@ export interface WrittenConfig {
 
 export const configSchema: z.ZodType<WrittenConfig, unknown> = strict({
   relay: relay.optional().meta({ description: "The relay's authUrl. Default: the one in the credential; another one is refused." }),
-  credential: reference
-    .optional()
-    .meta({
-      description:
-        "The credential made by `sallyport-relay credential create`. Default: SALLYPORT_CREDENTIAL, else ./sallyport.credential.",
-    }),
+  credential: reference.optional().meta({
+    description: "The credential made by `sallyport-relay credential create`. Default: SALLYPORT_CREDENTIAL, else ./sallyport.credential.",
+  }),
   connections: z
     .int()
     .min(1)

@@ -97,12 +97,9 @@ const healthCheck = strict({
 });
 
 const longForm = strict({
-  url: originUrl
-    .optional()
-    .meta({
-      description:
-        "Where the service listens: http://, https://, h2c://, unix:/path, tcp://, status:NNN, hello, or a port of this machine.",
-    }),
+  url: originUrl.optional().meta({
+    description: "Where the service listens: http://, https://, h2c://, unix:/path, tcp://, status:NNN, hello, or a port of this machine.",
+  }),
   urls: z
     .array(originUrl)
     .min(1)

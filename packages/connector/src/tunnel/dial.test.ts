@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect as netConnect, createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
@@ -12,6 +12,7 @@ import { type Dialled, dial, type DialOptions, retryAfterMs } from "./dial.ts";
 import { DialError } from "./dial-error.ts";
 import { chooseProxy, type Environment } from "./proxy.ts";
 
+const hasIpv6 = Object.values(networkInterfaces()).some((entries) => entries?.some(({ address }) => address === "::1"));
 const folder = mkdtempSync(join(tmpdir(), "dial-"));
 const servers: TcpServer[] = [];
 const sockets = new Set<Socket>();
@@ -43,13 +44,13 @@ afterEach(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function listen(server: TcpServer): Promise<number> {
+async function listen(server: TcpServer, host: string = "127.0.0.1"): Promise<number> {
   servers.push(server);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return (server.address() as AddressInfo).port;
 }
 
@@ -58,7 +59,7 @@ interface FakeRelay {
   readonly upgrades: IncomingMessage[];
 }
 
-async function relay(secure: boolean, answer?: RequestListener): Promise<FakeRelay> {
+async function relay(secure: boolean, answer?: RequestListener, host?: string): Promise<FakeRelay> {
   const refuse: RequestListener = answer ?? ((_request, response) => response.writeHead(404).end());
   const server: Server = secure ? createHttpsServer({ key, cert: certificate }, refuse) : createHttpServer(refuse);
   const upgrades: IncomingMessage[] = [];
@@ -69,7 +70,7 @@ async function relay(secure: boolean, answer?: RequestListener): Promise<FakeRel
       webSockets.handleUpgrade(request, socket, head, () => undefined);
     });
   }
-  return { port: await listen(server), upgrades };
+  return { port: await listen(server, host), upgrades };
 }
 
 interface FakeProxy {
@@ -129,6 +130,13 @@ describe("straight to the relay", () => {
       headers: { "user-agent": "sallyport/test", "sec-websocket-protocol": "sallyport.v1" },
     });
     expect(upgrades[0]?.headers["sec-websocket-extensions"]).toBeUndefined();
+  });
+
+  test.skipIf(!hasIpv6)("tries every address of a name until one answers", async () => {
+    const { port, upgrades } = await relay(false, undefined, "::1");
+    const { localAddress } = await attempt(`http://auth.relay.localhost:${port}`);
+    expect(localAddress).toBe("::1");
+    expect(upgrades).toHaveLength(1);
   });
 
   test("refuses http:// to anything but loopback, for good and without dialling", async () => {
