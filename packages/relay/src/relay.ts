@@ -2,11 +2,13 @@
 // place that knows all of them.
 
 import { readFileSync } from "node:fs";
-import type { Clock } from "@sallyport/shared/clock";
+import type { Clock, Timer } from "@sallyport/shared/clock";
 import { LogField } from "@sallyport/shared/log-fields";
 import { BufferBudget } from "@sallyport/shared/mux/budget";
 import type { Logger } from "pino";
 import { createAdminListener, type AdminListener } from "./admin/listener.ts";
+import { createStateOperations } from "./admin/operations.ts";
+import type { RelayStatus } from "./admin/status.ts";
 import { createAdminSocket, type AdminSocket } from "./admin/socket.ts";
 import { Authenticator } from "./authn/authenticate.ts";
 import { createServiceTokenVerifier } from "./authn/service-token.ts";
@@ -17,13 +19,14 @@ import { serveAuthHost } from "./ingress/auth-host.ts";
 import type { IngressRequest } from "./ingress/exchange.ts";
 import type { InFlight } from "./ingress/in-flight.ts";
 import { createPipeline } from "./ingress/pipeline.ts";
-import { redecide } from "./ingress/redecide.ts";
+import { redecide, REDECIDE_INTERVAL_MS } from "./ingress/redecide.ts";
 import { createRuntime, type Runtime } from "./ingress/runtime.ts";
 import { createIngressServer, type IngressServer, type ListenAddress } from "./ingress/server.ts";
 import { httpsUrlOf } from "./ingress/to-https.ts";
 import { createHealth } from "./observe/health.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { engineRefusalRecord } from "./observe/engine-refusal.ts";
+import { relayStatus } from "./observe/relay-status.ts";
 import { createRecorder, type Recorder } from "./observe/record.ts";
 import type { RequestRecord } from "./observe/record-line.ts";
 import { openState, type State } from "./state/state.ts";
@@ -79,13 +82,18 @@ class RelayProcess implements Relay {
   #ingress: IngressServer | undefined;
   #adminSocket: AdminSocket | undefined;
   #adminListener: AdminListener | undefined;
+  #authenticator: Authenticator | undefined;
+  #redecideTimer: Timer | undefined;
   #listening: readonly ListenAddress[] = [];
+  readonly #startedAt: number;
+  #configLoadedAt: number;
 
   constructor({ config, logger, clock }: RelayOptions) {
     this.#config = config;
     this.#logger = logger;
     this.#clock = clock;
     this.#active = new ActiveExchanges(config.limits);
+    this.#startedAt = this.#configLoadedAt = clock.now();
   }
 
   async start(): Promise<void> {
@@ -96,15 +104,26 @@ class RelayProcess implements Relay {
     const recorder = (this.#recorder = this.#openRecorder(state));
     const acceptor = (this.#acceptor = this.#createAcceptor(state, recorder));
     state.keys.onChanged(() => acceptor.manifestChanged());
+    this.#authenticator = new Authenticator(createServiceTokenVerifier(state.serviceTokens, clock));
+    state.serviceTokens.onChanged(() => this.#redecide());
+    this.#scheduleRedecide();
     this.#observe(recorder);
     this.#adminSocket = await createAdminSocket({
       folder: config.state,
-      handlers: {},
+      handlers: {
+        ...createStateOperations({
+          state,
+          record: (type, actor, fields) => recorder.event(type, actor, fields),
+          now: () => clock.now(),
+          flush: () => recorder.flush(),
+        }),
+        status: () => this.#status(recorder),
+      },
       onError: (error) => this.#background(error),
     });
     const { host, port } = config.admin;
     this.#adminListener = await createAdminListener({ host, port, metrics: this.#metrics, health: this.#health, onError: (error) => this.#background(error) });
-    this.#ingress = this.#createIngress(state, recorder, acceptor);
+    this.#ingress = this.#createIngress(state, recorder, acceptor, this.#authenticator);
     this.#listening = await this.#ingress.start();
     recorder.event("relay.started", "relay", { version: RELAY_SOFTWARE, hash: config.source.hash });
   }
@@ -124,11 +143,13 @@ class RelayProcess implements Relay {
     this.#metrics.setApplications(next.applications.map(({ name }) => name));
     this.#recorder?.event("config.changed", "relay", { hash: next.source.hash, detail: JSON.stringify(diff).slice(0, 1_500) });
     this.#acceptor?.configurationChanged();
-    redecide(this.#active, runtime, this.#clock);
+    this.#configLoadedAt = this.#clock.now();
+    this.#redecide();
   }
 
   async close(reason: string, graceMs: number): Promise<void> {
     this.#health.startDraining();
+    this.#redecideTimer?.cancel();
     this.#recorder?.event("relay.stopping", "relay", { reason });
     this.#acceptor?.drain(RESTART_DELAY_MS);
     await this.#ingress?.close({ graceMs });
@@ -172,7 +193,7 @@ class RelayProcess implements Relay {
     });
   }
 
-  #createIngress(state: State, recorder: Recorder, acceptor: TunnelAcceptor): IngressServer {
+  #createIngress(state: State, recorder: Recorder, acceptor: TunnelAcceptor, authenticator: Authenticator): IngressServer {
     const config = this.#config;
     const authUrl = config.authUrl.origin;
     const authHost = { acceptor, authUrl, jwks: () => state.keys.jwks() };
@@ -181,7 +202,7 @@ class RelayProcess implements Relay {
       registry: this.#registry,
       active: this.#active,
       runtime: () => this.#current(),
-      authenticator: new Authenticator(createServiceTokenVerifier(state.serviceTokens, this.#clock)),
+      authenticator,
       assertions: new AssertionIssuer(authUrl, state.keys, this.#clock),
       serveAuthHost: (request, canonical) => serveAuthHost(authHost, request, canonical),
       serveReserved: (request) => request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN"),
@@ -201,6 +222,7 @@ class RelayProcess implements Relay {
       limits: config.limits,
       clock: this.#clock,
       onExchange: pipeline,
+      onFault: (error) => this.#logger.error({ err: error }, "fault in an ingress engine"),
       onRefused: (refusal) => this.#record(recorder, engineRefusalRecord(refusal), true),
       onConnectionRefused: ({ peer, reason, detail }) => recorder.event("connection.refused", "relay", { sourceIp: peer.address, reason, detail: detail ?? "" }),
     });
@@ -222,6 +244,24 @@ class RelayProcess implements Relay {
     metrics.read("gauge", "sallyport_ingress_connections", "Open connections of visitors and connectors.", () => this.#ingress?.stats().connections ?? 0);
     this.#health.add("records", () => (recorder.failing ? { ok: false, problem: "records cannot be written" } : { ok: true }));
     this.#health.add("ingress", () => (this.#listening.length > 0 ? { ok: true } : { ok: false, problem: "not listening yet" }));
+  }
+
+  #status(recorder: Recorder): RelayStatus {
+    const { config, version } = { config: this.#config, version: RELAY_SOFTWARE };
+    return relayStatus({ config, version, startedAt: this.#startedAt, configLoadedAt: this.#configLoadedAt, registry: this.#registry, health: this.#health, recorder });
+  }
+
+  #redecide(): void {
+    const authenticator = this.#authenticator;
+    if (authenticator === undefined || this.#runtime === undefined) return;
+    redecide({ active: this.#active, runtime: this.#runtime, clock: this.#clock, isLive: (identity) => authenticator.isLive(identity) });
+  }
+
+  #scheduleRedecide(): void {
+    this.#redecideTimer = this.#clock.after(REDECIDE_INTERVAL_MS, () => {
+      this.#redecide();
+      this.#scheduleRedecide();
+    });
   }
 
   #current(): Runtime {

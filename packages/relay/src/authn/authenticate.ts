@@ -36,6 +36,11 @@ export class Authenticator {
     this.#serviceTokens = serviceTokens;
   }
 
+  /** Whether an identity could still sign a request: asked for exchanges under way. */
+  isLive(identity: Identity): boolean {
+    return identity.kind === "service" && this.#serviceTokens.isLive(identity);
+  }
+
   authenticate(fields: Fields, options: CredentialOptions): Authentication {
     if (firstValue(fields, ACCESS_TOKEN_FIELD) !== undefined) return { kind: "invalid", reason: "access-token" };
     const results: Array<[ServiceTokenResult, authorization: boolean]> = [[this.#serviceTokens.fromFields(fields), false]];

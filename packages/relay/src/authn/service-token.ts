@@ -53,6 +53,8 @@ export const SERVICE_TOKEN_FIELDS: ServiceTokenFields = { id: "sallyport-client-
 export const CLOUDFLARE_TOKEN_FIELDS: ServiceTokenFields = { id: "cf-access-client-id", secret: "cf-access-client-secret" };
 
 export interface ServiceTokenVerifier {
+  /** Whether the token behind an identity could still be used now: for streams that are open already (R-I2, R-I4). */
+  isLive(identity: ServiceIdentity): boolean;
   /** The token in this pair of fields, if any. Names are matched without regard to case. */
   fromFields(fields: Fields, names?: ServiceTokenFields): ServiceTokenResult;
   /** The token in one field as a JSON object whose members are the two field names (A13), for clients that can set one header. */
@@ -71,6 +73,16 @@ const BASIC = /^basic +([A-Za-z0-9+/]{1,200}={0,2}) *$/i;
  * verified secrets would save one microsecond and keep the secrets themselves in memory, so there is none.
  */
 export function createServiceTokenVerifier(source: ServiceTokenSource, clock: Clock): ServiceTokenVerifier {
+  // One identity object per state of a token: decisions and assertions are remembered by it, and a change of the token
+  // (a new record object) forgets them.
+  const identities = new WeakMap<StoredServiceToken, ServiceIdentity>();
+
+  function identityOf(token: StoredServiceToken): ServiceIdentity {
+    let identity = identities.get(token);
+    if (identity === undefined) identities.set(token, (identity = { kind: "service", tokenId: token.clientId, name: token.name }));
+    return identity;
+  }
+
   function verify(clientId: string, secret: string): ServiceTokenResult {
     if (!isClientId(clientId)) return invalid("malformed", undefined);
     if (!isSecret(secret)) return invalid("malformed", clientId);
@@ -88,10 +100,15 @@ export function createServiceTokenVerifier(source: ServiceTokenSource, clock: Cl
     if (token.disabledAt !== undefined) return invalid("disabled", clientId);
     if (now >= token.expiresAt) return invalid("expired", clientId);
     source.used(clientId);
-    return { kind: "valid", identity: { kind: "service", tokenId: clientId, name: token.name } };
+    return { kind: "valid", identity: identityOf(token) };
   }
 
   return {
+    isLive({ tokenId }) {
+      const token = source.get(tokenId);
+      return token !== undefined && token.revokedAt === undefined && token.disabledAt === undefined && clock.now() < token.expiresAt;
+    },
+
     fromFields(fields, names = SERVICE_TOKEN_FIELDS) {
       const ids = allValues(fields, names.id);
       const secrets = allValues(fields, names.secret);
