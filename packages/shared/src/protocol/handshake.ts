@@ -295,14 +295,14 @@ function exchange<T extends object>(transport: Transport, clock: Clock, steps: S
   });
 }
 
+/** The whole message is read before its frame is acted on: a broken one has no effect at all. */
 function onlyFrame<T>(message: Buffer, steps: Steps<T>): T | undefined {
-  let outcome: T | undefined;
-  let count = 0;
+  let only: { readonly type: number; readonly payload: Buffer } | undefined;
   readFrames(message, {
     onFrame(type, _end, streamId, bytes, start, stop) {
-      if (++count > 1 || streamId !== 0) throw new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "one frame of stream 0 per message");
-      outcome = steps.onFrame(type, bytes.subarray(start, stop));
+      if (only !== undefined || streamId !== 0) throw new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "one frame of stream 0 per message");
+      only = { type, payload: bytes.subarray(start, stop) };
     },
   });
-  return outcome;
+  return only === undefined ? undefined : steps.onFrame(only.type, only.payload);
 }
