@@ -36,8 +36,8 @@ export type VerifyResult =
   | { readonly kind: "broken"; readonly problem: RecordProblem; readonly file: string; readonly seq: number };
 
 export interface VerifyOptions {
-  /** The relay's public record key; undefined accepts unsigned batches. */
-  readonly key?: KeyObject;
+  /** The relay's public record keys, one of which must have signed each batch; undefined accepts unsigned batches. */
+  readonly keys?: readonly KeyObject[];
   /** The head that the state remembers. */
   readonly head?: string | undefined;
 }
@@ -72,7 +72,7 @@ export function verifyRecords(folder: string, options: VerifyOptions = {}): Veri
   for (const name of names) {
     // Only the newest file may end in lines that wait for their batch line.
     if (walk.unsealedBytes > 0) return { kind: "broken", problem: "link", file: name, seq: walk.lastSeq };
-    const problem = walkFile(join(folder, name), walk, options.key, head);
+    const problem = walkFile(join(folder, name), walk, options.keys, head);
     if (problem !== undefined) return { kind: "broken", problem, file: name, seq: walk.lastSeq };
   }
   const first = names[0] ?? "";
@@ -82,7 +82,12 @@ export function verifyRecords(folder: string, options: VerifyOptions = {}): Veri
   return { kind: "intact", files: names.length, batches, records, firstSeq, lastSeq, recovered, unsealedBytes };
 }
 
-function walkFile(path: string, walk: Walk, key: KeyObject | undefined, head: ChainHead | undefined): RecordProblem | undefined {
+function walkFile(
+  path: string,
+  walk: Walk,
+  keys: readonly KeyObject[] | undefined,
+  head: ChainHead | undefined,
+): RecordProblem | undefined {
   const fd = openSync(path, "r");
   try {
     let rest: Buffer = Buffer.alloc(0);
@@ -90,7 +95,7 @@ function walkFile(path: string, walk: Walk, key: KeyObject | undefined, head: Ch
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
       const read = readSync(fd, chunk, 0, CHUNK_BYTES, null);
       rest = Buffer.concat([rest, chunk.subarray(0, read)]);
-      const walked = walkBatches(rest, walk, key, head);
+      const walked = walkBatches(rest, walk, keys, head);
       if (typeof walked === "string") return walked;
       rest = rest.subarray(walked);
       if (read === 0) break;
@@ -104,7 +109,12 @@ function walkFile(path: string, walk: Walk, key: KeyObject | undefined, head: Ch
 }
 
 /** Checks the whole batches at the start of `content`. @returns where the last of them ends, or what is wrong. */
-function walkBatches(content: Buffer, walk: Walk, key: KeyObject | undefined, head: ChainHead | undefined): number | RecordProblem {
+function walkBatches(
+  content: Buffer,
+  walk: Walk,
+  keys: readonly KeyObject[] | undefined,
+  head: ChainHead | undefined,
+): number | RecordProblem {
   let batchStart = 0;
   let lines: string[] = [];
   for (let start = 0; start < content.length;) {
@@ -114,7 +124,7 @@ function walkBatches(content: Buffer, walk: Walk, key: KeyObject | undefined, he
     const batch = parseBatchLine(line);
     if (batch === undefined) lines.push(line);
     else {
-      const problem = checkBatch(batch, content.subarray(batchStart, start), lines, walk, key);
+      const problem = checkBatch(batch, content.subarray(batchStart, start), lines, walk, keys);
       if (problem !== undefined) return problem;
       if (head !== undefined && batch.seq === head.seq) walk.headFound = batch.hash.equals(head.hash);
       lines = [];
@@ -130,11 +140,11 @@ function checkBatch(
   bytes: Uint8Array,
   lines: readonly string[],
   walk: Walk,
-  key: KeyObject | undefined,
+  keys: readonly KeyObject[] | undefined,
 ): RecordProblem | undefined {
   if (walk.previous !== undefined && !walk.previous.equals(batch.previous)) return "link";
   if (!hashMatches(batch, bytes) || lines.length !== batch.records) return "hash";
-  if (key !== undefined && !signatureMatches(batch, key)) return "signature";
+  if (keys !== undefined && !keys.some((key) => signatureMatches(batch, key))) return "signature";
   for (const line of lines) {
     const problem = checkLine(line, walk);
     if (problem !== undefined) return problem;

@@ -99,7 +99,7 @@ const lines = (): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 const records = (): Record<string, unknown>[] => lines().filter((line) => line["kind"] !== "batch");
 const verify = (): string => {
-  const result = verifyRecords(folder, { key: key.publicKey, head });
+  const result = verifyRecords(folder, { keys: [key.publicKey], head });
   return result.kind === "intact" ? "intact" : result.problem;
 };
 
@@ -303,7 +303,7 @@ describe("files of the record", () => {
     second.request(REQUEST);
     await second.close();
     expect(lines().map((line) => line["seq"])).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(verifyRecords(folder, { key: key.publicKey, head })).toMatchObject({ kind: "intact", recovered: 1, records: 3 });
+    expect(verifyRecords(folder, { keys: [key.publicKey], head })).toMatchObject({ kind: "intact", recovered: 1, records: 3 });
   });
 });
 
@@ -378,7 +378,7 @@ describe("audit verify finds", () => {
     recording.request(REQUEST);
     await recording.close();
     expect(verifyRecords(forged).kind).toBe("intact");
-    expect(verifyRecords(forged, { key: key.publicKey })).toMatchObject({ problem: "signature" });
+    expect(verifyRecords(forged, { keys: [key.publicKey] })).toMatchObject({ problem: "signature" });
     rmSync(forged, { recursive: true });
   });
 });

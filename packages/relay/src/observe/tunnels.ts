@@ -19,8 +19,15 @@ export interface TunnelObserverOptions {
 export function observeTunnels({ logger, metrics, recorder, registry }: TunnelObserverOptions): (event: TunnelEvent) => void {
   const counts = { connected: 0, refused: 0 };
   metrics.read("gauge", "sallyport_tunnel_connections", "Connections of connectors.", () => registry.list().length);
-  metrics.read("gauge", "sallyport_tunnel_streams", "Open streams of all connections.", () => registry.list().reduce((sum, connection) => sum + connection.outstanding, 0));
-  metrics.read("counter", "sallyport_tunnel_connects_total", "Connections admitted so far; reconnects count again.", () => counts.connected);
+  metrics.read("gauge", "sallyport_tunnel_streams", "Open streams of all connections.", () =>
+    registry.list().reduce((sum, connection) => sum + connection.outstanding, 0),
+  );
+  metrics.read(
+    "counter",
+    "sallyport_tunnel_connects_total",
+    "Connections admitted so far; reconnects count again.",
+    () => counts.connected,
+  );
   metrics.read("counter", "sallyport_tunnel_refusals_total", "Handshakes refused so far.", () => counts.refused);
 
   return (event) => {
@@ -37,11 +44,17 @@ export function observeTunnels({ logger, metrics, recorder, registry }: TunnelOb
       case "refused": {
         counts.refused++;
         const { address, credentialId = "", tunnel = "", reason, hostname = "" } = event;
-        logger.warn({ [LogField.peer]: address, [LogField.credentialId]: credentialId, [LogField.tunnel]: tunnel, [LogField.reason]: reason }, "connector refused");
+        logger.warn(
+          { [LogField.peer]: address, [LogField.credentialId]: credentialId, [LogField.tunnel]: tunnel, [LogField.reason]: reason },
+          "connector refused",
+        );
         return recorder.event("connector.refused", "relay", { sourceIp: address, credentialId, tunnel, reason, hostname });
       }
       case "fault":
-        return logger.error({ err: event.error, [LogField.connectionId]: event.connection?.info.connectionId }, "fault in a tunnel connection");
+        return logger.error(
+          { err: event.error, [LogField.connectionId]: event.connection?.info.connectionId },
+          "fault in a tunnel connection",
+        );
     }
   };
 }
@@ -57,7 +70,14 @@ function connectionFields({ info }: TunnelConnection): Record<string, unknown> {
   };
 }
 
-function recordFields({ info }: TunnelConnection): { readonly tunnel: string; readonly connectionId: string; readonly connectorId: string; readonly credentialId: string; readonly sourceIp: string; readonly version: string } {
+function recordFields({ info }: TunnelConnection): {
+  readonly tunnel: string;
+  readonly connectionId: string;
+  readonly connectorId: string;
+  readonly credentialId: string;
+  readonly sourceIp: string;
+  readonly version: string;
+} {
   const { tunnel, connectionId, connectorId, credentialId, address, software } = info;
   return { tunnel, connectionId, connectorId, credentialId, sourceIp: address, version: software };
 }

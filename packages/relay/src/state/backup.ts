@@ -70,7 +70,11 @@ export function restoreBackup(folder: string, backup: Buffer, passphrase: string
   ensurePrivateFolder(folder);
   const place = join(folder, DATABASE_FILE);
   if (existsSync(place) && statSync(place).size > 0) {
-    if (!replace) throw new SallyportError("ERR_BACKUP_EXISTS", `There is a state in ${folder} already. To lose it and take the backup instead, add --replace.`);
+    if (!replace)
+      throw new SallyportError(
+        "ERR_BACKUP_EXISTS",
+        `There is a state in ${folder} already. To lose it and take the backup instead, add --replace.`,
+      );
     letGo(folder);
   }
   const incoming = `${place}.restoring`;
@@ -100,12 +104,18 @@ function letGo(folder: string): void {
 function unpack(backup: Buffer, passphrase: string | undefined): Buffer {
   const body = MAGIC.length + 1;
   if (!isSealed(backup)) return gunzip(backup.subarray(body));
-  if (passphrase === undefined) throw new SallyportError("ERR_BACKUP_PASSPHRASE", "This backup is sealed: give its passphrase with --passphrase-file.");
+  if (passphrase === undefined)
+    throw new SallyportError("ERR_BACKUP_PASSPHRASE", "This backup is sealed: give its passphrase with --passphrase-file.");
   const header = backup.subarray(0, body + SALT_BYTES + NONCE_BYTES);
   const salt = header.subarray(body, body + SALT_BYTES);
-  const decipher = createDecipheriv("aes-256-gcm", scryptSync(passphrase.normalize("NFC"), salt, 32, SCRYPT), header.subarray(body + SALT_BYTES), {
-    authTagLength: TAG_BYTES,
-  });
+  const decipher = createDecipheriv(
+    "aes-256-gcm",
+    scryptSync(passphrase.normalize("NFC"), salt, 32, SCRYPT),
+    header.subarray(body + SALT_BYTES),
+    {
+      authTagLength: TAG_BYTES,
+    },
+  );
   decipher.setAAD(header);
   decipher.setAuthTag(backup.subarray(-TAG_BYTES));
   try {
@@ -127,19 +137,28 @@ function inspect(path: string): RestoreReport {
   const db = openCopy(path);
   try {
     const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
-    if (version < 1 || version > MIGRATIONS.length) throw new SallyportError("ERR_STATE_VERSION", "The backup is of a newer version; restore it with that version.");
-    if (db.prepare("PRAGMA integrity_check").get()?.["integrity_check"] !== "ok") throw new SallyportError("ERR_BACKUP_FORMAT", "The backup is damaged.");
-    const count = (table: string): number => Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.["n"]);
-    return { withKeys: count("keys") > 0, credentials: count("credentials"), serviceTokens: count("service_tokens") };
+    if (version < 1 || version > MIGRATIONS.length)
+      throw new SallyportError("ERR_STATE_VERSION", "The backup is of a newer version; restore it with that version.");
+    if (db.prepare("PRAGMA integrity_check").get()?.["integrity_check"] !== "ok")
+      throw new SallyportError("ERR_BACKUP_FORMAT", "The backup is damaged.");
+    const count = (rows: string): number => Number(db.prepare(`SELECT count(*) AS n FROM ${rows}`).get()?.["n"]);
+    return {
+      withKeys: count("keys WHERE private_key IS NOT NULL") > 0,
+      credentials: count("credentials"),
+      serviceTokens: count("service_tokens"),
+    };
   } finally {
     db.close();
   }
 }
 
+// The public record keys stay: records that they signed must be verifiable after a restore.
 function removeSecrets(path: string): void {
   const db = openCopy(path);
   try {
-    db.exec("PRAGMA secure_delete = ON; DELETE FROM keys; DELETE FROM facts WHERE name <> 'record-head'; VACUUM");
+    db.exec(
+      "PRAGMA secure_delete = ON; DELETE FROM keys WHERE purpose <> 'record'; UPDATE keys SET private_key = NULL; DELETE FROM facts WHERE name <> 'record-head'; VACUUM",
+    );
   } finally {
     db.close();
   }

@@ -50,6 +50,8 @@ export interface KeyStore {
   signingKey(purpose: RotatingPurpose | "record"): SigningKey;
   /** Keys that verify now, by kid: the fixed map of R-G2. */
   verificationKeys(purpose: RotatingPurpose): ReadonlyMap<string, KeyObject>;
+  /** Public record keys, past ones too: what signed the batches of the record. */
+  recordKeys(): readonly KeyObject[];
   /** The JWK set (RFC 7517 section 5) of what origins verify. Cache it for at most JWKS_MAX_AGE_SECONDS. */
   jwks(): { readonly keys: readonly ManifestJwk[] };
   /** `bytes` (default 32) of key material that no other purpose gets (HKDF-SHA256, RFC 5869). */
@@ -63,6 +65,8 @@ export interface KeyStore {
   manifestToSign(): string | undefined;
   /** Takes a manifest that the offline root signed. @throws ERR_KEYS_MANIFEST */
   adoptManifest(token: string): void;
+  /** The private root key, for writing it elsewhere before {@link takeRootOffline}. @throws ERR_KEYS_ROOT when it is not here. */
+  exportRoot(): KeyObject;
   /** Removes the private root key from the state and returns it. @throws ERR_KEYS_ROOT when it is not here. */
   takeRootOffline(): KeyObject;
   /** Rotates what is due, renews the manifest, deletes what nothing needs. Called by the state every hour. */
@@ -131,6 +135,7 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     },
 
     verificationKeys: (purpose) => new Map(publishedKeys(keys, purpose, clock.now()).map((key) => [key.kid, key.publicKey])),
+    recordKeys: () => keys.filter((key) => key.purpose === "record").map((key) => key.publicKey),
     jwks: () => ({ keys: publishedKeys(keys, "assertion", clock.now()).map(publicJwk) }),
     secret: (purpose, length = 32) => new Uint8Array(hkdfSync("sha256", master, new Uint8Array(0), `sallyport ${purpose}`, length)),
     currentManifest: () => (manifest === undefined ? undefined : new Uint8Array(Buffer.from(manifest.token, "latin1"))),
@@ -165,11 +170,16 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
       changed.notify();
     },
 
-    takeRootOffline() {
-      const key = root();
-      const secret = key.privateKey;
+    exportRoot() {
+      const secret = root().privateKey;
       if (secret === undefined)
         throw new SallyportError("ERR_KEYS_ROOT", "The private root key is not in this state; it is offline already.");
+      return secret;
+    },
+
+    takeRootOffline() {
+      const key = root();
+      const secret = store.exportRoot();
       db.write(() => forgetPrivateKey(db, key.kid));
       db.scrub();
       keys = keys.map((candidate) => (candidate.kid === key.kid ? { ...candidate, privateKey: undefined } : candidate));
@@ -195,7 +205,7 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
   /** First start: root, record, assertion and token keys and the first manifest in one transaction. Later: what is due. */
   function start(): void {
     const now = clock.now();
-    const missing = (["root", "record"] as const).filter((purpose) => !keys.some((key) => key.purpose === purpose));
+    const missing = (["root", "record"] as const).filter((purpose) => !keys.some((key) => key.purpose === purpose && usable(key)));
     const first = missing.map((purpose) => generateKey(purpose, now, now));
     if (!missing.includes("root")) manifest = storedManifest(db, root());
     if (first.length > 0) {
@@ -204,6 +214,11 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     }
     store.maintain();
   }
+}
+
+// A root without its private half is an offline one; a record key without it is from a backup without keys.
+function usable(key: KeyRecord): boolean {
+  return key.purpose === "root" || key.privateKey !== undefined;
 }
 
 function upToDate(manifest: SignedManifest | undefined, keys: readonly KeyRecord[], now: number): boolean {
