@@ -23,7 +23,7 @@ export function registerBackupCommand(program: Command): void {
     .option("--without-keys", "leave out all private keys: after a restore every connector needs a new credential")
     .addHelpText(
       "after",
-      "\nExample:\n  $ sallyport-relay backup /mnt/backup/relay-$(date +%F).backup --passphrase-file /root/passphrase\n",
+      "\nExample:\n  $ sallyport-relay backup /mnt/backup/relay-$(date +%F).backup --passphrase-file /etc/sallyport/passphrase\n",
     )
     .action((file: string, args: BackupArguments) => runAction(args, (context) => backup(context, file, args)));
 }

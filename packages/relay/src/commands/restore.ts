@@ -23,7 +23,7 @@ export function registerRestoreCommand(program: Command): void {
     .option("--replace", "lose the state that is there")
     .addHelpText(
       "after",
-      "\nExample:\n  $ systemctl stop sallyport-relay\n  $ sallyport-relay restore relay.backup --passphrase-file /root/passphrase --replace\n  $ systemctl start sallyport-relay\n",
+      "\nExample:\n  $ systemctl stop sallyport-relay\n  $ sallyport-relay restore relay.backup --passphrase-file /etc/sallyport/passphrase --replace\n  $ systemctl start sallyport-relay\n",
     )
     .action((file: string, args: RestoreArguments) =>
       reportErrors(args.json === true, async (output) => {
