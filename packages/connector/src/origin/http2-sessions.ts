@@ -72,9 +72,10 @@ export class Http2Sessions {
       const at = this.#sessions.indexOf(session);
       if (at !== -1) this.#sessions.splice(at, 1);
     });
-    if (this.#closed) session.closeWhenIdle();
-    else this.#sessions.push(session);
+    this.#sessions.push(session);
     for (const waiter of this.#takeWaiting()) waiter.connected(session);
+    // Closed while dialling: those who waited are served, nobody after them.
+    if (this.#closed) this.close();
   }
 
   #takeWaiting(): Waiter[] {
