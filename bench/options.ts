@@ -1,0 +1,42 @@
+// The command line of `pnpm bench`.
+
+import { parseArgs } from "node:util";
+import { ROWS } from "./rows/all.ts";
+
+export const USAGE: string = `usage: pnpm bench [--quick] [--rows ID,ID] [--json FILE] [--no-build]
+  --quick     the first five rows, in under a minute; less exact
+  --rows      only these rows: ${ROWS.map(({ id }) => id).join(", ")}
+  --json      also write the result to a file
+  --no-build  measure what is built already
+`;
+
+export interface Options {
+  readonly quick: boolean;
+  readonly build: boolean;
+  readonly json: string | undefined;
+  readonly rows: readonly string[] | undefined;
+}
+
+/** @returns a message instead, empty when help was asked for */
+export function readOptions(args: readonly string[]): Options | string {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: "boolean", default: false },
+        rows: { type: "string" },
+        json: { type: "string" },
+        "no-build": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h" },
+      },
+    }));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  if (values.help === true) return "";
+  const rows = values.rows?.split(",");
+  const unknown = rows?.filter((id) => !ROWS.some((row) => row.id === id)) ?? [];
+  if (unknown.length > 0) return `no such row: ${unknown.join(", ")}`;
+  return { quick: values.quick, build: !values["no-build"], json: values.json, rows };
+}

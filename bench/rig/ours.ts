@@ -1,0 +1,74 @@
+// Our side with everything on: the built relay and connector with an application behind policies, a service token on
+// every request, the assertion added and verified, records and metrics written.
+
+import { startConnector } from "../../tests/harness/connector.ts";
+import type { Connector, ConnectorOptions } from "../../tests/harness/connector.ts";
+import { startRelay } from "../../tests/harness/relay.ts";
+import type { Relay, RelayOptions } from "../../tests/harness/relay.ts";
+import type { Authority } from "../../tests/harness/tls.ts";
+import type { Side } from "../measure/side.ts";
+
+/** Beyond what the memory rows open from one address. */
+const LIMITS = { connectionsPerAddress: 40_000, streamsPerTunnel: 40_000, streamsPerIdentity: 40_000 };
+/** A person's policy is looked at first, then the one for programs that lets the service token in. */
+const POLICIES = ["staff", "programs"];
+
+export interface OursOptions {
+  /** Origin port by path prefix: "/" and others. */
+  readonly origins: Readonly<Record<string, number>>;
+  readonly authority?: Authority | undefined;
+  readonly relay?: Partial<RelayOptions>;
+  readonly connector?: Partial<ConnectorOptions>;
+}
+
+export interface Ours {
+  readonly side: Side;
+  readonly relay: Relay;
+  readonly connector: Connector;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export async function startOurs(stack: AsyncDisposableStack, options: OursOptions): Promise<Ours> {
+  const { authority } = options;
+  const applications = Object.keys(options.origins).map((path) => ({
+    name: serviceName(path),
+    hostname: "app.relay.localhost",
+    path,
+    policies: POLICIES,
+  }));
+  const tls = authority && (await authority.issue("relay", ["*.relay.localhost", "127.0.0.1"]));
+  const relay = await startRelay(stack, { applications, config: { limits: LIMITS }, ...(tls && { tls }), ...options.relay });
+  const token = await relay.createServiceToken("bench");
+  const services = Object.fromEntries(
+    Object.entries(options.origins).map(([path, port]) => [serviceName(path), `http://127.0.0.1:${port}`]),
+  );
+  const env = authority && { env: { NODE_EXTRA_CA_CERTS: authority.caFile } };
+  const connector = await startConnector(stack, relay, { services, ...env, ...options.connector });
+  const url = `${tls ? "https" : "http"}://127.0.0.1:${relay.port}`;
+  return {
+    relay,
+    connector,
+    side: { name: "ours", url, pids: [relay.program.pid, connector.program.pid] },
+    headers: browserHeaders(relay.host("app"), { "Sallyport-Client-Id": token.clientId, "Sallyport-Client-Secret": token.clientSecret }),
+  };
+}
+
+function serviceName(path: string): string {
+  return path === "/" ? "app" : path.slice(1);
+}
+
+/** What a browser sends, with the credential of a program in it. */
+function browserHeaders(host: string, credential: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return {
+    Host: host,
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+    Accept: "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "Accept-Language": "en-US,en;q=0.9,de;q=0.8",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+    Cookie: "theme=dark; session=c2Vzc2lvbi1vZi10aGUtYXBwbGljYXRpb24tYmVoaW5k",
+    ...credential,
+  };
+}
