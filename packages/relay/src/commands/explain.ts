@@ -51,13 +51,22 @@ export function registerExplainCommand(program: Command): void {
     .summary("show why a request is let in or refused")
     .description("Shows every step of one decision, for a visitor you describe or for a request from the record.")
     .addOption(configOption())
-    .addOption(new Option("--request <method and URL>", 'what is asked for, such as "GET https://grafana.example.com/"').conflicts("requestId"))
+    .addOption(
+      new Option("--request <method and URL>", 'what is asked for, such as "GET https://grafana.example.com/"').conflicts("requestId"),
+    )
     .addOption(new Option("--request-id <id>", "a request from the record: who asked and for what is read there"))
     .addOption(new Option("--as-email <address>", "a person with this verified mail address"))
     .addOption(new Option("--as-group <name>", "who is in this group; may be repeated").argParser(collect))
     .addOption(new Option("--as-auth-method <amr>", "who signed in by this method, such as mfa; may be repeated").argParser(collect))
     .addOption(new Option("--as-provider <name>", "who signed in through this identity provider"))
-    .addOption(new Option("--as-service-token <name>", "a program with this service token").conflicts(["asEmail", "asGroup", "asAuthMethod", "asProvider"]))
+    .addOption(
+      new Option("--as-service-token <name>", "a program with this service token").conflicts([
+        "asEmail",
+        "asGroup",
+        "asAuthMethod",
+        "asProvider",
+      ]),
+    )
     .addOption(new Option("--ip <address>", "from this address"))
     .addOption(new Option("--country <code>", "from this country (default: that of the address)"))
     .addOption(new Option("--at <time>", "at this time, RFC 3339 (default: now)"))
@@ -73,7 +82,11 @@ function collect(value: string, previous: readonly string[] = []): readonly stri
 }
 
 /** Writes the explanation; returns the exit code. */
-export async function runExplain(args: ExplainArguments, env: Readonly<Record<string, string | undefined>>, output: Output): Promise<number> {
+export async function runExplain(
+  args: ExplainArguments,
+  env: Readonly<Record<string, string | undefined>>,
+  output: Output,
+): Promise<number> {
   if (args.request === undefined && args.requestId === undefined) return usage(output, "say which request: --request or --request-id");
   const loaded = await loadConfig({ file: args.config, env, clock: systemClock });
   if (!loaded.ok) {
@@ -90,13 +103,17 @@ export async function runExplain(args: ExplainArguments, env: Readonly<Record<st
 async function explainRecorded(config: RelayConfig, requestId: string, args: ExplainArguments, output: Output): Promise<number> {
   const record = await findRecord(config.records.folder, requestId);
   if (record === undefined) {
-    output.error(`no record of the request ${JSON.stringify(requestId)} in ${config.records.folder}\n= the record may be older than \`records.maxAge\`, or another relay answered; refused requests without identity are counted, not all recorded\n`);
+    output.error(
+      `no record of the request ${JSON.stringify(requestId)} in ${config.records.folder}\n= the record may be older than \`records.maxAge\`, or another relay answered; refused requests without identity are counted, not all recorded\n`,
+    );
     return ExitCode.problems;
   }
   const { as, request, unrecorded } = readingOf(record, config.authUrl);
   const question = readQuestion({ ...as, ...visitorOf(args) }, request);
   if (!question.ok) return usage(output, question.problem);
-  const missing = unrecorded.filter((fact) => !(fact === "groups" && args.asGroup !== undefined) && !(fact === "authMethods" && args.asAuthMethod !== undefined));
+  const missing = unrecorded.filter(
+    (fact) => !(fact === "groups" && args.asGroup !== undefined) && !(fact === "authMethods" && args.asAuthMethod !== undefined),
+  );
   writeAnswer({ ...answer(config, question.as, question.request), record, unrecorded: missing }, args, output);
   return ExitCode.ok;
 }
@@ -118,7 +135,11 @@ function answer(config: RelayConfig, as: TestVisitor, request: string): Answer {
   if (parsed === undefined) throw new TypeError("a request that was checked cannot be read");
   const route = createRouteFor(config, compileApplications(config))(parsed.url, parsed.method);
   if (route.kind === "refused") return { request, explanation: undefined, refused: route.code };
-  const facts = visitorFacts(as, parsed.method, { countryOf: config.geoip?.countryOf ?? noCountry, nowMs: systemClock.now(), defaultProvider: onlyProvider(config) });
+  const facts = visitorFacts(as, parsed.method, {
+    countryOf: config.geoip?.countryOf ?? noCountry,
+    nowMs: systemClock.now(),
+    defaultProvider: onlyProvider(config),
+  });
   return { request, explanation: explain(route.application, facts), refused: undefined };
 }
 
@@ -132,13 +153,16 @@ function writeAnswer(found: Answer, args: ExplainArguments, output: Output): voi
     const by = record.policy === undefined ? "" : `, policy ${record.policy}`;
     output.out(`recorded ${record.time}: ${record.decision} (${record.reason}${by}), status ${record.status}\n`);
     output.out(`decided again now, by the configuration in ${args.config}:\n`);
-    if (unrecorded.length > 0) output.out(`(not in the record, hence unknown here: ${unrecorded.join(", ")}; give them with --as options)\n`);
+    if (unrecorded.length > 0)
+      output.out(`(not in the record, hence unknown here: ${unrecorded.join(", ")}; give them with --as options)\n`);
     output.out("\n");
   }
   output.out(explanation === undefined ? `deny: no policy was asked (${refused ?? "no application"})\n` : renderExplanation(explanation));
 }
 
-type Question = { readonly ok: true; readonly as: TestVisitor; readonly request: string } | { readonly ok: false; readonly problem: string };
+type Question =
+  | { readonly ok: true; readonly as: TestVisitor; readonly request: string }
+  | { readonly ok: false; readonly problem: string };
 
 /** Visitors and requests are read by the rules of policy tests, so that both mean the same. */
 function readQuestion(as: TestVisitor, request: string): Question {

@@ -19,7 +19,10 @@ export function createLogger(options: LoggerOptions): Logger {
   const write = options.write ?? ((line: string): void => void process.stdout.write(line));
   const destination = { write: options.format === "json" ? write : (line: string): void => write(formatLogLine(line)) };
   // No pid and hostname: the supervisor adds both, and they would be noise on a terminal.
-  return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination);
+  return pino(
+    { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    destination,
+  );
 }
 
 const OWN_FIELDS = new Set(["level", "time", "msg"]);
@@ -30,7 +33,7 @@ export function formatLogLine(line: string): string {
   if (fields === undefined) return line;
   const details = Object.entries(fields)
     .filter(([name]) => !OWN_FIELDS.has(name))
-    .map(([name, value]) => `${name}=${formatValue(value)}`);
+    .map(([name, value]) => `${formatText(name)}=${formatValue(value)}`);
   const time = String(fields["time"] ?? "").slice(11, 23);
   return `${[time, String(fields["level"] ?? "").padEnd(5), formatText(String(fields["msg"] ?? "")), details.join(" ")].filter((part) => part !== "").join("  ")}\n`;
 }

@@ -2,16 +2,23 @@
 
 import { Command } from "commander";
 import { VERSION } from "../version.ts";
+import { registerAuditCommand } from "./audit.ts";
+import { registerBackupCommand } from "./backup.ts";
 import { registerCheckCommand } from "./check.ts";
+import { registerCredentialCommand } from "./credential.ts";
 import { registerExplainCommand } from "./explain.ts";
+import { registerKeysCommand } from "./keys.ts";
+import { registerRestoreCommand } from "./restore.ts";
 import { registerSchemaCommand } from "./schema.ts";
 import { registerServeCommand } from "./serve.ts";
+import { registerServiceTokenCommand } from "./service-token.ts";
+import { registerStatusCommand } from "./status.ts";
 
 const FIRST_STEPS = `
 The first three things to do:
-  1. Write relay.yaml, and check it:       $ sallyport-relay check
-  2. Run the relay:                        $ sallyport-relay serve
-  3. Let a connector in (prints the file): $ sallyport-relay credential create office
+  1. Write relay.yaml, and check it:                     $ sallyport-relay check
+  2. Run the relay:                                      $ sallyport-relay serve
+  3. Make the credential of a connector (for a tunnel):  $ sallyport-relay credential create office
 
 Every command has --help with an example. Options of relay.yaml: docs/configure.md.
 Exit codes: 0 done, 1 not done, 2 the command line was not understood, 70 a fault in the program.
@@ -26,11 +33,40 @@ export function buildProgram(): Command {
     .helpCommand(false)
     .showHelpAfterError("(add --help for help)")
     .addHelpText("after", FIRST_STEPS);
-  for (const register of COMMANDS) register(program);
+  for (const [heading, commands] of GROUPS) {
+    program.commandsGroup(heading);
+    for (const register of commands) register(program);
+  }
+  for (const [path, example] of Object.entries(EXAMPLES))
+    find(program, path)?.addHelpText("after", `\nExample:\n  $ sallyport-relay ${example}\n`);
   return program;
 }
 
-const COMMANDS: readonly ((program: Command) => void)[] = [registerServeCommand, registerCheckCommand, registerExplainCommand, registerSchemaCommand];
+/** Examples of commands whose own file says none. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  "service-token list": "service-token list",
+  "service-token disable": "service-token disable deploy-bot",
+  "service-token enable": "service-token enable deploy-bot",
+  "service-token revoke": "service-token revoke deploy-bot",
+  "keys list": "keys list",
+  "keys rotate": "keys rotate",
+  "keys revoke": "keys revoke k_x1",
+  "keys take-root-offline": "keys take-root-offline root.key",
+  "audit verify": "audit verify && echo intact",
+};
+
+function find(program: Command, path: string): Command | undefined {
+  return path.split(" ").reduce<Command | undefined>((command, name) => command?.commands.find((sub) => sub.name() === name), program);
+}
+
+type Register = (program: Command) => void;
+
+const GROUPS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
+  ["Run:", [registerServeCommand, registerStatusCommand]],
+  ["Configure:", [registerCheckCommand, registerExplainCommand, registerSchemaCommand]],
+  ["Credentials and keys:", [registerCredentialCommand, registerServiceTokenCommand, registerKeysCommand]],
+  ["Records and state:", [registerAuditCommand, registerBackupCommand, registerRestoreCommand]],
+];
 
 /** Makes usage errors exceptions, for sub-commands too, so that the caller decides about the exit code. */
 export function exitByThrowing(command: Command): Command {

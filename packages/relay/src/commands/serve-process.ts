@@ -89,7 +89,8 @@ async function serveUntilStopped(options: ServeOptions, relay: ServedRelay, init
   logger.info({ [LogField.reason]: signal, graceMs: options.graceMs }, "the relay drains");
   watcher.close();
   const drained = await Promise.race([reloader.close().then(() => closeWithin(options, relay, signal, options.graceMs)), stop.second]);
-  if (drained !== true) logger.warn({ [LogField.reason]: drained === false ? "grace period exceeded" : drained }, "the relay ends without having drained");
+  if (drained !== true)
+    logger.warn({ [LogField.reason]: drained === false ? "grace period exceeded" : drained }, "the relay ends without having drained");
   else logger.info("the relay has ended");
   return drained === true ? ExitCode.ok : ExitCode.problems;
 }
@@ -155,7 +156,10 @@ function logOutcome(logger: Logger, outcome: ReloadOutcome): void {
 
 function logProblems(logger: Logger, problems: readonly Problem[], message: string): void {
   for (const { severity, code, file, line, column, path, message: what, remedy } of problems) {
-    logger[severity === "error" ? "error" : "warn"]({ [LogField.code]: code, file, line, column, [LogField.path]: path, problem: what, [LogField.remedy]: remedy }, message);
+    logger[severity === "error" ? "error" : "warn"](
+      { [LogField.code]: code, file, line, column, [LogField.path]: path, problem: what, [LogField.remedy]: remedy },
+      message,
+    );
   }
 }
 

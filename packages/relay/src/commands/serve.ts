@@ -25,10 +25,14 @@ export function registerServeCommand(program: Command): void {
   program
     .command("serve")
     .summary("run the relay")
-    .description("Runs the relay in the foreground until SIGTERM or SIGINT.\nSIGHUP, or a change of the configuration or of a file it refers to, reloads; a bad file leaves the old configuration live.")
+    .description(
+      "Runs the relay in the foreground until SIGTERM or SIGINT.\nSIGHUP, or a change of the configuration or of a file it refers to, reloads; a bad file leaves the old configuration live.",
+    )
     .addOption(configOption())
     .addOption(new Option("--log-level <level>", "least level that is logged").choices(LOG_LEVELS).default("info"))
-    .addOption(new Option("--log-format <format>", "json, or text for people (default: text on a terminal, else json)").choices(["json", "text"]))
+    .addOption(
+      new Option("--log-format <format>", "json, or text for people (default: text on a terminal, else json)").choices(["json", "text"]),
+    )
     .addOption(new Option("--json", "the same as --log-format json"))
     .addOption(new Option("--grace <duration>", "time for requests under way after SIGTERM").argParser(readGrace).default(30_000, "30s"))
     .addHelpText("after", "\nExample:\n  $ sallyport-relay serve --config /etc/sallyport/relay.yaml\n")

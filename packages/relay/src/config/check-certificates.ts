@@ -20,7 +20,12 @@ export function checkCertificateNames(survey: Survey, resolved: Resolved): Findi
   return published
     .filter(({ hostname }) => !covers(names, hostname))
     .map(({ hostname, path }) =>
-      warning(path, "ERR_CONFIG_CERTIFICATE", `no certificate under \`listen\` covers ${printable(hostname)}`, "add a certificate for it: visitors would be warned off"),
+      warning(
+        path,
+        "ERR_CONFIG_CERTIFICATE",
+        `no certificate under \`listen\` covers ${printable(hostname)}`,
+        "add a certificate for it: visitors would be warned off",
+      ),
     );
 }
 

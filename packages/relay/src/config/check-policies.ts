@@ -24,13 +24,24 @@ export function checkPolicies(survey: Survey): Finding[] {
   });
   // What is not used may be meant for an entry that has a mistake in it.
   const complete = survey.intact("applications") && survey.intact("policies") && survey.intact("groups");
-  return [...signInNotice(survey), ...lint.filter(({ severity }) => complete || severity !== "warning"), ...[...groups, ...policies].flatMap(({ value, path }) => unavailableSelectors(value, path))];
+  return [
+    ...signInNotice(survey),
+    ...lint.filter(({ severity }) => complete || severity !== "warning"),
+    ...[...groups, ...policies].flatMap(({ value, path }) => unavailableSelectors(value, path)),
+  ];
 }
 
 /** Identity providers are checked now, so that the file is ready; nobody can sign in yet, and that must not surprise. */
 function signInNotice(survey: Survey): Finding[] {
   if ((survey.section("identityProviders")?.length ?? 0) === 0) return [];
-  return [warning(["identityProviders"], "ERR_CONFIG_NOT_YET", "signing in arrives with the next release", "nothing to do; until then allow policies let nobody in, service and bypass policies work")];
+  return [
+    warning(
+      ["identityProviders"],
+      "ERR_CONFIG_NOT_YET",
+      "signing in arrives with the next release",
+      "nothing to do; until then allow policies let nobody in, service and bypass policies work",
+    ),
+  ];
 }
 
 /** Selectors whose facts nothing delivers in this release: they would be unknown for everybody, silently (R-J5). */
@@ -44,7 +55,9 @@ function unavailableSelectors(rule: RuleLists, path: ConfigPath): Finding[] {
     (rule[list] ?? []).flatMap((selector, index) =>
       Object.keys(selector).flatMap((kind) => {
         const remedy = LATER_SELECTORS[kind as SelectorKind];
-        return remedy === undefined ? [] : [finding([...path, list, index, kind], "ERR_CONFIG_NOT_YET", `the selector ${kind} is not part of this release`, remedy)];
+        return remedy === undefined
+          ? []
+          : [finding([...path, list, index, kind], "ERR_CONFIG_NOT_YET", `the selector ${kind} is not part of this release`, remedy)];
       }),
     ),
   );

@@ -8,7 +8,9 @@ import type { Survey } from "./survey.ts";
 
 export function checkReferences(survey: Survey): Finding[] {
   return [
-    ...(["identityProviders", "tunnels", "groups", "policies", "applications"] as const).flatMap((section) => duplicateNames(survey, section)),
+    ...(["identityProviders", "tunnels", "groups", "policies", "applications"] as const).flatMap((section) =>
+      duplicateNames(survey, section),
+    ),
     ...survey.rawEntries("applications").flatMap(({ value, path }) => applicationReferences(survey, value, path)),
     ...duplicateRoutes(survey),
     ...unusedTunnels(survey),
@@ -20,14 +22,16 @@ function applicationReferences(survey: Survey, application: unknown, path: Confi
   const findings: Finding[] = [];
   const tunnel = childOf(application, "tunnel");
   const tunnels = survey.names("tunnels");
-  if (typeof tunnel === "string" && tunnel !== "" && !tunnels.has(tunnel)) findings.push(unknownName("tunnel", "tunnels", tunnel, tunnels, [...path, "tunnel"]));
+  if (typeof tunnel === "string" && tunnel !== "" && !tunnels.has(tunnel))
+    findings.push(unknownName("tunnel", "tunnels", tunnel, tunnels, [...path, "tunnel"]));
   const listed = childOf(application, "policies");
   if (!Array.isArray(listed)) return findings;
   const policies = survey.names("policies");
   for (const [index, name] of listed.entries()) {
     const at = [...path, "policies", index];
     if (typeof name !== "string" || name === "") continue;
-    if (listed.indexOf(name) < index) findings.push(finding(at, "ERR_CONFIG_DUPLICATE", `policy ${printable(name)} is listed twice`, "remove one of them"));
+    if (listed.indexOf(name) < index)
+      findings.push(finding(at, "ERR_CONFIG_DUPLICATE", `policy ${printable(name)} is listed twice`, "remove one of them"));
     else if (!policies.has(name)) findings.push(unknownName("policy", "policies", name, policies, at));
   }
   return findings;
@@ -36,7 +40,9 @@ function applicationReferences(survey: Survey, application: unknown, path: Confi
 function unknownName(what: string, section: string, name: string, known: ReadonlySet<string>, path: ConfigPath): Finding {
   const meant = nearest(name, known);
   const remedy =
-    meant !== undefined ? `write ${printable(meant)} instead` : `add it under \`${section}\`${known.size === 0 ? "" : `, or use one of: ${firstFew(known)}`}`;
+    meant !== undefined
+      ? `write ${printable(meant)} instead`
+      : `add it under \`${section}\`${known.size === 0 ? "" : `, or use one of: ${firstFew(known)}`}`;
   return finding(path, "ERR_CONFIG_REFERENCE", `there is no ${what} ${printable(name)}`, remedy);
 }
 
@@ -52,7 +58,14 @@ function duplicateNames(survey: Survey, section: "identityProviders" | "tunnels"
       seen.add(value.name);
       return [];
     }
-    return [finding([...path, "name"], "ERR_CONFIG_DUPLICATE", `the name ${printable(value.name)} is given twice under ${section}`, "give this one another name, or remove it")];
+    return [
+      finding(
+        [...path, "name"],
+        "ERR_CONFIG_DUPLICATE",
+        `the name ${printable(value.name)} is given twice under ${section}`,
+        "give this one another name, or remove it",
+      ),
+    ];
   });
 }
 
@@ -86,5 +99,12 @@ function unusedTunnels(survey: Survey): Finding[] {
   return survey
     .entries("tunnels")
     .filter(({ value }) => !used.has(value.name))
-    .map(({ value, path }) => warning([...path, "name"], "ERR_CONFIG_REFERENCE", `no application uses the tunnel ${printable(value.name)}`, "publish an application through it, or remove it"));
+    .map(({ value, path }) =>
+      warning(
+        [...path, "name"],
+        "ERR_CONFIG_REFERENCE",
+        `no application uses the tunnel ${printable(value.name)}`,
+        "publish an application through it, or remove it",
+      ),
+    );
 }

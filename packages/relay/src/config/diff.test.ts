@@ -23,7 +23,9 @@ test("a comment changes the hash and nothing else", async () => {
 });
 
 test("what was added, removed and changed is named", async () => {
-  const after = minimal("trustedProxies: [ 10.0.0.0/8 ]\n").replace("name: grafana", "name: graphs").replace("action: bypass", "action: deny");
+  const after = minimal("trustedProxies: [ 10.0.0.0/8 ]\n")
+    .replace("name: grafana", "name: graphs")
+    .replace("action: bypass", "action: deny");
   const { changes } = diffConfigs(await config(), await config(after));
   expect(changes.map(({ kind, section, name }) => `${kind} ${section} ${name ?? ""}`)).toEqual([
     "added applications graphs",
@@ -47,7 +49,11 @@ test("a rotated secret shows as a change of its provider, and the diff holds nei
 test("a diff of thousands is counted, and listed up to a bound", async () => {
   const before = await config();
   const application = before.applications[0] as ApplicationConfig;
-  const applications = Array.from({ length: 5000 }, (_, index) => ({ ...application, name: `app${index}`, hostname: `a${index}.relay.localhost` }));
+  const applications = Array.from({ length: 5000 }, (_, index) => ({
+    ...application,
+    name: `app${index}`,
+    hostname: `a${index}.relay.localhost`,
+  }));
   const diff = diffConfigs(before, { ...before, applications });
   expect(diff.changes).toHaveLength(MAX_CHANGES);
   expect(diff.totalChanges).toBe(5001);
@@ -55,7 +61,13 @@ test("a diff of thousands is counted, and listed up to a bound", async () => {
 
 test("sockets and stores need a restart; policies, applications and certificates do not", async () => {
   const before = await config();
-  expect(restartSections(before, await config(minimal("trustedProxies: [ 10.0.0.0/8 ]\n").replace("action: bypass", "action: deny")))).toEqual([]);
+  expect(
+    restartSections(before, await config(minimal("trustedProxies: [ 10.0.0.0/8 ]\n").replace("action: bypass", "action: deny"))),
+  ).toEqual([]);
   expect(restartSections(before, await config(minimal().replace("127.0.0.1:8080", "127.0.0.1:8081")))).toEqual(["listen"]);
-  expect(restartSections(before, await config(minimal('admin: { address: "127.0.0.1:9191" }\n').replace("./data", "./other")))).toEqual(["admin", "state", "records"]);
+  expect(restartSections(before, await config(minimal('admin: { address: "127.0.0.1:9191" }\n').replace("./data", "./other")))).toEqual([
+    "admin",
+    "state",
+    "records",
+  ]);
 });

@@ -29,11 +29,18 @@ export function diffConfigs(before: RelayConfig, after: RelayConfig): ConfigDiff
   const changes = [
     ...NAMED_SECTIONS.flatMap((section) => diffNamed(section, byName(before[section]), byName(after[section]))),
     ...diffNamed("listen", listeners(before), listeners(after)),
-    ...PLAIN_SECTIONS.filter((section) => digest(before[section]) !== digest(after[section])).map(
-      (section): ConfigChange => ({ kind: "changed", section, name: undefined }),
-    ),
+    ...PLAIN_SECTIONS.filter((section) => digest(before[section]) !== digest(after[section])).map((section): ConfigChange => ({
+      kind: "changed",
+      section,
+      name: undefined,
+    })),
   ];
-  return { hashBefore: before.source.hash, hashAfter: after.source.hash, changes: changes.slice(0, MAX_CHANGES), totalChanges: changes.length };
+  return {
+    hashBefore: before.source.hash,
+    hashAfter: after.source.hash,
+    changes: changes.slice(0, MAX_CHANGES),
+    totalChanges: changes.length,
+  };
 }
 
 const NAMED_SECTIONS = ["applications", "policies", "groups", "tunnels", "identityProviders"] as const;
@@ -44,7 +51,9 @@ const PLAIN_SECTIONS = ["authUrl", "admin", "state", "trustedProxies", "geoip", 
  * needs one is refused as a whole: half of a configuration is none.
  */
 export function restartSections(before: RelayConfig, after: RelayConfig): readonly string[] {
-  const plain = (["authUrl", "admin", "state", "limits", "records"] as const).filter((section) => digest(before[section]) !== digest(after[section]));
+  const plain = (["authUrl", "admin", "state", "limits", "records"] as const).filter(
+    (section) => digest(before[section]) !== digest(after[section]),
+  );
   return digest(sockets(before)) === digest(sockets(after)) ? plain : [...plain, "listen"];
 }
 
@@ -82,5 +91,9 @@ function withoutSecrets(value: unknown): unknown {
   if (value instanceof Secret) return createHash("sha256").update(value.reveal()).digest("hex");
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, withoutSecrets(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, withoutSecrets(inner)]),
+  );
 }

@@ -33,7 +33,9 @@ export interface Outcome<Value> {
   readonly findings: readonly Finding[];
 }
 
-export type FileReading = { readonly ok: true; readonly bytes: Buffer; readonly mode: number } | { readonly ok: false; readonly reason: string };
+export type FileReading =
+  | { readonly ok: true; readonly bytes: Buffer; readonly mode: number }
+  | { readonly ok: false; readonly reason: string };
 
 /** Reads a regular file of at most `maxBytes`. */
 export async function readBounded(file: string, maxBytes: number): Promise<FileReading> {
@@ -59,7 +61,12 @@ function reasonOf(error: unknown): string {
 }
 
 function unreadable(path: ConfigPath, file: string, reason: string): Finding {
-  return finding(path, "ERR_CONFIG_REFERENCED_FILE", `cannot use ${printable(file, 300)}: ${reason}`, "check the path (relative ones start at the folder of this file) and the permissions");
+  return finding(
+    path,
+    "ERR_CONFIG_REFERENCED_FILE",
+    `cannot use ${printable(file, 300)}: ${reason}`,
+    "check the path (relative ones start at the folder of this file) and the permissions",
+  );
 }
 
 /** A secret from an environment variable or a file; a missing or empty one is refused (R-J5). */
@@ -76,28 +83,61 @@ export async function readSecret(source: SecretReference, path: ConfigPath, arou
 function secretOf(text: string | undefined, path: ConfigPath, where: string): Outcome<Secret> {
   if (text !== undefined && text.trim() !== "") return { value: new Secret(text), findings: [] };
   const what = text === undefined ? `the ${where} is not set` : `the ${where} is empty`;
-  return { value: undefined, findings: [finding(path, "ERR_CONFIG_SECRET", what, "set it where the relay is started; an empty secret is never used")] };
+  return {
+    value: undefined,
+    findings: [finding(path, "ERR_CONFIG_SECRET", what, "set it where the relay is started; an empty secret is never used")],
+  };
 }
 
 function openToOthers(mode: number, path: ConfigPath, file: string): Finding[] {
   if ((mode & 0o006) === 0) return [];
-  return [warning(path, "ERR_CONFIG_SECRET", `every user of this machine can read ${printable(file, 300)}`, `take the right away: chmod o= ${file}`)];
+  return [
+    warning(
+      path,
+      "ERR_CONFIG_SECRET",
+      `every user of this machine can read ${printable(file, 300)}`,
+      `take the right away: chmod o= ${file}`,
+    ),
+  ];
 }
 
 /** A certificate and its key, proved to belong together. */
-export async function readCertificate(files: CertificateFiles, path: ConfigPath, around: Surroundings): Promise<Outcome<CertificateConfig>> {
+export async function readCertificate(
+  files: CertificateFiles,
+  path: ConfigPath,
+  around: Surroundings,
+): Promise<Outcome<CertificateConfig>> {
   const certificateFile = resolve(around.folder, files.cert.file);
   const privateKeyFile = resolve(around.folder, files.key.file);
   const certificateAt = [...path, "cert", "file"];
   const keyAt = [...path, "key", "file"];
-  const [certificatePem, keyPem] = await Promise.all([readBounded(certificateFile, MAX_PEM_BYTES), readBounded(privateKeyFile, MAX_PEM_BYTES)]);
+  const [certificatePem, keyPem] = await Promise.all([
+    readBounded(certificateFile, MAX_PEM_BYTES),
+    readBounded(privateKeyFile, MAX_PEM_BYTES),
+  ]);
   const findings: Finding[] = [];
   if (!certificatePem.ok) findings.push(unreadable(certificateAt, certificateFile, certificatePem.reason));
   if (!keyPem.ok) findings.push(unreadable(keyAt, privateKeyFile, keyPem.reason));
   const leaf = certificatePem.ok ? attempt(() => new X509Certificate(certificatePem.bytes)) : undefined;
   const key = keyPem.ok ? attempt(() => createPrivateKey(keyPem.bytes)) : undefined;
-  if (certificatePem.ok && leaf === undefined) findings.push(finding(certificateAt, "ERR_CONFIG_CERTIFICATE", "this file holds no PEM certificate", "give the full chain in PEM, leaf first (fullchain.pem)"));
-  if (keyPem.ok && key === undefined) findings.push(finding(keyAt, "ERR_CONFIG_CERTIFICATE", "this file holds no unencrypted PEM private key", "give the key in PEM without a passphrase, and protect the file by its mode"));
+  if (certificatePem.ok && leaf === undefined)
+    findings.push(
+      finding(
+        certificateAt,
+        "ERR_CONFIG_CERTIFICATE",
+        "this file holds no PEM certificate",
+        "give the full chain in PEM, leaf first (fullchain.pem)",
+      ),
+    );
+  if (keyPem.ok && key === undefined)
+    findings.push(
+      finding(
+        keyAt,
+        "ERR_CONFIG_CERTIFICATE",
+        "this file holds no unencrypted PEM private key",
+        "give the key in PEM without a passphrase, and protect the file by its mode",
+      ),
+    );
   if (keyPem.ok) findings.push(...openToOthers(keyPem.mode, keyAt, privateKeyFile));
   if (!certificatePem.ok || !keyPem.ok || leaf === undefined || key === undefined) return { value: undefined, findings };
   findings.push(...judgeCertificate(leaf, key, certificateAt, keyAt, around.nowMs));
@@ -115,12 +155,28 @@ export async function readCertificate(files: CertificateFiles, path: ConfigPath,
 
 function judgeCertificate(leaf: X509Certificate, key: KeyObject, certificateAt: ConfigPath, keyAt: ConfigPath, nowMs: number): Finding[] {
   if (!leaf.checkPrivateKey(key)) {
-    return [finding(keyAt, "ERR_CONFIG_CERTIFICATE", "the key does not belong to the certificate", "give the key that the certificate was requested with; in a chain the leaf comes first")];
+    return [
+      finding(
+        keyAt,
+        "ERR_CONFIG_CERTIFICATE",
+        "the key does not belong to the certificate",
+        "give the key that the certificate was requested with; in a chain the leaf comes first",
+      ),
+    ];
   }
   const expiresAt = leaf.validToDate.getTime();
   // Visitors see an expired certificate as an error of theirs to judge; refusing to start would take away even that.
   const expiry = expiresAt <= nowMs ? "has expired" : expiresAt - nowMs < EXPIRY_NOTICE_MS ? "expires within 14 days" : undefined;
-  return expiry === undefined ? [] : [warning(certificateAt, "ERR_CONFIG_CERTIFICATE", `the certificate ${expiry} (${leaf.validToDate.toISOString()})`, "renew it; the relay takes up the new file by itself")];
+  return expiry === undefined
+    ? []
+    : [
+        warning(
+          certificateAt,
+          "ERR_CONFIG_CERTIFICATE",
+          `the certificate ${expiry} (${leaf.validToDate.toISOString()})`,
+          "renew it; the relay takes up the new file by itself",
+        ),
+      ];
 }
 
 function dnsNames(leaf: X509Certificate): readonly string[] {
@@ -137,7 +193,17 @@ export async function readGeoip(file: string, path: ConfigPath, around: Surround
   const type = reader?.metadata.databaseType;
   if (reader === undefined || type === undefined || !/Country|City|Enterprise/i.test(type)) {
     const what = type === undefined ? "this file is no MaxMind database" : `this MaxMind database has no countries (${printable(type)})`;
-    return { value: undefined, findings: [finding([...path, "file"], "ERR_CONFIG_REFERENCED_FILE", what, "give a country or city database in MMDB format (GeoLite2-Country.mmdb)")] };
+    return {
+      value: undefined,
+      findings: [
+        finding(
+          [...path, "file"],
+          "ERR_CONFIG_REFERENCED_FILE",
+          what,
+          "give a country or city database in MMDB format (GeoLite2-Country.mmdb)",
+        ),
+      ],
+    };
   }
   const hash = createHash("sha256").update(reading.bytes).digest("hex");
   return { value: { file: absolute, hash, countryOf: rememberCountries((ip) => reader.get(ip.text)?.country?.iso_code) }, findings: [] };

@@ -12,6 +12,10 @@ export function flow(value: unknown): string {
 
 /** Quoted where YAML, or a reader, could take the plain text for something else. */
 function text(value: string): string {
-  const plain = /^[A-Za-z0-9./][\w./:@*-]*$/.test(value) && !/^[\d.]+$/.test(value) && !/:\d+$/.test(value) && !/^(?:true|false|null|yes|no|on|off)$/i.test(value);
+  const plain =
+    /^[A-Za-z0-9./][\w./:@*-]*$/.test(value) &&
+    !/^[\d.]+$/.test(value) &&
+    !/:\d+$/.test(value) &&
+    !/^(?:true|false|null|yes|no|on|off)$/i.test(value);
   return plain ? value : JSON.stringify(value);
 }

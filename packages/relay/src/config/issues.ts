@@ -40,9 +40,14 @@ function findingOf(issue: Issue, path: ConfigPath, document: unknown): Finding[]
 function unknownKey(key: string, parent: ConfigPath, document: unknown): Finding {
   const path = [...parent, key];
   const later = notYet(path);
-  if (later !== undefined) return { path, at: "key", code: "ERR_CONFIG_NOT_YET", message: `${printable(key)} is not part of this release`, remedy: later };
+  if (later !== undefined)
+    return { path, at: "key", code: "ERR_CONFIG_NOT_YET", message: `${printable(key)} is not part of this release`, remedy: later };
   const known = keysAt(parent, document);
-  const meant = nearest(key, known.filter((name) => childOf(valueAt(document, parent), name) === undefined)) ?? nearest(key, known);
+  const meant =
+    nearest(
+      key,
+      known.filter((name) => childOf(valueAt(document, parent), name) === undefined),
+    ) ?? nearest(key, known);
   const remedy = meant === undefined ? `remove it; allowed here: ${known.join(", ") || "nothing"}` : `write ${printable(meant)} instead`;
   return { path, at: "key", code: "ERR_CONFIG_UNKNOWN_KEY", message: `unknown key ${printable(key)}`, remedy };
 }
@@ -97,7 +102,8 @@ function discriminatorFinding(path: ConfigPath, document: unknown): Finding {
   const allowed = nodesAt(parent, removed(document, path)).flatMap((node) => childConst(node, key));
   const found = valueAt(document, path);
   const list = choices(allowed);
-  if (found === undefined) return { path, code: "ERR_CONFIG_MISSING_KEY", message: `${printable(String(key))} is missing`, remedy: `add it: ${list}` };
+  if (found === undefined)
+    return { path, code: "ERR_CONFIG_MISSING_KEY", message: `${printable(String(key))} is missing`, remedy: `add it: ${list}` };
   return { path, code: "ERR_CONFIG_VALUE", message: `expected ${list}`, remedy: `write ${list}` };
 }
 
@@ -124,7 +130,10 @@ function unknownKeysOf(path: ConfigPath, document: unknown): Finding[] {
 
 /** Issues at the top of an alternative say that another one was meant; deeper ones that this one was. */
 function mismatch(issues: readonly Issue[]): number {
-  return issues.reduce((sum, issue) => sum + (issue.path.length === 0 ? 100 : issue.path.length === 1 && issue.code === "invalid_type" ? 10 : 1), 0);
+  return issues.reduce(
+    (sum, issue) => sum + (issue.path.length === 0 ? 100 : issue.path.length === 1 && issue.code === "invalid_type" ? 10 : 1),
+    0,
+  );
 }
 
 function isSecretReference(path: ConfigPath, document: unknown): boolean {
@@ -138,8 +147,17 @@ function outOfRange(issue: RangeIssue, path: ConfigPath): Finding {
   const low = issue.code === "too_small";
   const bound = String(low ? issue.minimum : issue.maximum);
   const unit = issue.origin === "array" ? " entries" : issue.origin === "string" ? " characters" : "";
-  if (low && bound === "1" && unit !== "") return valueFinding("must not be empty", `write at least one${issue.origin === "array" ? " entry" : " character"}, or leave the key out`, path);
-  return valueFinding(`expected at ${low ? "least" : "most"} ${bound}${unit}`, `write ${low ? bound : `${bound}${unit} or fewer`}${low ? `${unit} or more` : ""}`, path);
+  if (low && bound === "1" && unit !== "")
+    return valueFinding(
+      "must not be empty",
+      `write at least one${issue.origin === "array" ? " entry" : " character"}, or leave the key out`,
+      path,
+    );
+  return valueFinding(
+    `expected at ${low ? "least" : "most"} ${bound}${unit}`,
+    `write ${low ? bound : `${bound}${unit} or fewer`}${low ? `${unit} or more` : ""}`,
+    path,
+  );
 }
 
 function valueFinding(message: string, remedy: string, path: ConfigPath): Finding {
@@ -151,7 +169,8 @@ function remedyAt(path: ConfigPath, document: unknown): string {
   const nodes = nodesAt(path, document);
   const key = typeof path.at(-1) === "string" ? `${String(path.at(-1))}: ` : "";
   const own = nodes.find((node) => node.remedy !== undefined)?.remedy;
-  const example = nodes.find((node) => node.examples !== undefined)?.examples?.[0] ?? nodes.find((node) => node.default !== undefined)?.default;
+  const example =
+    nodes.find((node) => node.examples !== undefined)?.examples?.[0] ?? nodes.find((node) => node.default !== undefined)?.default;
   const sample = example === undefined || isEmpty(example) ? undefined : `for example \`${key}${flow(example)}\``;
   if (own !== undefined) return sample === undefined || own.includes("for example") ? own : `${own}, ${sample}`;
   if (sample !== undefined) return sample;

@@ -17,7 +17,10 @@ export interface ListenDocument {
 }
 
 const certificateFiles = z.strictObject({
-  cert: fileReference.meta({ description: "PEM file with the certificate, leaf first, then the chain. Read again when it changes.", examples: [{ file: "tls.crt" }] }),
+  cert: fileReference.meta({
+    description: "PEM file with the certificate, leaf first, then the chain. Read again when it changes.",
+    examples: [{ file: "tls.crt" }],
+  }),
   key: fileReference.meta({ description: "PEM file with the private key of that certificate.", examples: [{ file: "tls.key" }] }),
 });
 
@@ -36,7 +39,8 @@ const listener = z.strictObject({
     description: "Answer every request on this plain port with 308 to the same URL under `https`. Not together with `tls`.",
   }),
   proxyProtocol: z.boolean().default(false).meta({
-    description: "Require a PROXY protocol header (version 1 or 2) first on every connection, and take the visitor's address from it. Only behind a load balancer that sends one.",
+    description:
+      "Require a PROXY protocol header (version 1 or 2) first on every connection, and take the visitor's address from it. Only behind a load balancer that sends one.",
   }),
 });
 
@@ -56,7 +60,8 @@ export interface AdminDocument {
 export const adminSchema: z.ZodType<AdminDocument> = z
   .strictObject({
     address: socketAddress.prefault("127.0.0.1:9090").meta({
-      description: "Address and port of the listener for metrics and health, which has no sign-in: keep it on loopback or a management network. Port 0 lets the system choose.",
+      description:
+        "Address and port of the listener for metrics and health, which has no sign-in: keep it on loopback or a management network. Port 0 lets the system choose.",
       examples: ["127.0.0.1:9090"],
     }),
   })

@@ -16,7 +16,9 @@ afterEach(() => folder[Symbol.dispose]());
 async function places(yaml: string, code: ConfigCode): Promise<readonly string[]> {
   return problemsOf(await folder.load(yaml))
     .filter((problem) => problem.code === code)
-    .map(({ line, column, length, path }) => `${line} ${path} «${yaml.split("\n")[line - 1]?.slice(column - 1, column - 1 + length) ?? ""}»`);
+    .map(
+      ({ line, column, length, path }) => `${line} ${path} «${yaml.split("\n")[line - 1]?.slice(column - 1, column - 1 + length) ?? ""}»`,
+    );
 }
 
 test("a complete file loads without a warning, with every default filled in", async () => {
@@ -28,7 +30,14 @@ test("a complete file loads without a warning, with every default filled in", as
     admin: { host: "127.0.0.1", port: 9090 },
     trustedProxies: [],
     applications: [{ path: "/", keepUnderscoreHeaders: false, limits: { maxRequestBodyBytes: undefined } }],
-    limits: { maxUrlBytes: 8192, maxHeaderBytes: 16_384, maxHeaderFields: 100, headerTimeoutMs: 15_000, keepAliveTimeoutMs: 75_000, requestBodyIdleMs: 60_000 },
+    limits: {
+      maxUrlBytes: 8192,
+      maxHeaderBytes: 16_384,
+      maxHeaderFields: 100,
+      headerTimeoutMs: 15_000,
+      keepAliveTimeoutMs: 75_000,
+      requestBodyIdleMs: 60_000,
+    },
     records: { onWriteFailure: "deny", maxAgeMs: 90 * 86_400_000 },
   });
 });
@@ -60,7 +69,15 @@ limits: { headerTimeout: 15 }
     "9 ERR_CONFIG_VALUE policies[0].action",
   ]);
   const remedies = errors.map((problem) => problem.remedy).join("\n");
-  for (const hint of ['"trustedProxies"', '"office"', '"0.0.0.0:443"', "allow, deny, bypass or service", "headerTimeout: 15s", "host name of its own"]) expect(remedies).toContain(hint);
+  for (const hint of [
+    '"trustedProxies"',
+    '"office"',
+    '"0.0.0.0:443"',
+    "allow, deny, bypass or service",
+    "headerTimeout: 15s",
+    "host name of its own",
+  ])
+    expect(remedies).toContain(hint);
 });
 
 describe("each kind of mistake is found at its place", () => {
@@ -82,13 +99,38 @@ describe("each kind of mistake is found at its place", () => {
     ["an empty value", base.replace("./data", ""), "ERR_CONFIG_TYPE", "4 state «state»"],
     ["an unknown key", `${base}listne: []\n`, "ERR_CONFIG_UNKNOWN_KEY", "11 listne «listne»"],
     ["a merge key", `${base}<<: {}\n`, "ERR_CONFIG_UNKNOWN_KEY", '11 ["<<"] «<<»'],
-    ["an unknown selector", base.replace("everyone: true", "everybody: true"), "ERR_CONFIG_UNKNOWN_KEY", "8 policies[0].include[0].everybody «everybody»"],
-    ["an option of a later release", base.replace("service: grafana,", "service: grafana, cors: {},"), "ERR_CONFIG_NOT_YET", "10 applications[0].cors «cors»"],
-    ["a selector of a later release", base.replace("everyone: true", "clientCertificate: any"), "ERR_CONFIG_NOT_YET", "8 policies[0].include[0].clientCertificate «any»"],
+    [
+      "an unknown selector",
+      base.replace("everyone: true", "everybody: true"),
+      "ERR_CONFIG_UNKNOWN_KEY",
+      "8 policies[0].include[0].everybody «everybody»",
+    ],
+    [
+      "an option of a later release",
+      base.replace("service: grafana,", "service: grafana, cors: {},"),
+      "ERR_CONFIG_NOT_YET",
+      "10 applications[0].cors «cors»",
+    ],
+    [
+      "a selector of a later release",
+      base.replace("everyone: true", "clientCertificate: any"),
+      "ERR_CONFIG_NOT_YET",
+      "8 policies[0].include[0].clientCertificate «any»",
+    ],
     ["a wrong type", base.replace("[ public ]", "public"), "ERR_CONFIG_TYPE", "10 applications[0].policies «public»"],
     ["a bad hostname", base.replace("grafana.relay.localhost", "10.0.0.1"), "ERR_CONFIG_VALUE", "10 applications[0].hostname «10.0.0.1»"],
-    ["a path with dot segments", base.replace("service:", "path: /a/../b, service:"), "ERR_CONFIG_VALUE", "10 applications[0].path «/a/../b»"],
-    ["the reserved path", base.replace("service:", "path: /.sallyport/x, service:"), "ERR_CONFIG_VALUE", "10 applications[0].path «/.sallyport/x»"],
+    [
+      "a path with dot segments",
+      base.replace("service:", "path: /a/../b, service:"),
+      "ERR_CONFIG_VALUE",
+      "10 applications[0].path «/a/../b»",
+    ],
+    [
+      "the reserved path",
+      base.replace("service:", "path: /.sallyport/x, service:"),
+      "ERR_CONFIG_VALUE",
+      "10 applications[0].path «/.sallyport/x»",
+    ],
     ["a bad address", base.replace('127.0.0.1:8080"', '127.0.0.1"'), "ERR_CONFIG_VALUE", '3 listen[0].address «"127.0.0.1"»'],
     ["host bits in a CIDR", `${base}trustedProxies: [ 10.1.0.0/8 ]\n`, "ERR_CONFIG_VALUE", "11 trustedProxies[0] «10.1.0.0/8»"],
     ["a number out of range", `${base}limits: { headerFields: 1 }\n`, "ERR_CONFIG_VALUE", "11 limits.headerFields «1»"],
@@ -96,27 +138,67 @@ describe("each kind of mistake is found at its place", () => {
     ["an empty list of listeners", base.replace(/listen:\n.*\n/, "listen: []\n"), "ERR_CONFIG_VALUE", "2 listen «listen»"],
     ["an unknown tunnel", base.replace("tunnel: office", "tunnel: offise"), "ERR_CONFIG_REFERENCE", "10 applications[0].tunnel «offise»"],
     ["an unknown policy", base.replace("[ public ]", "[ publik ]"), "ERR_CONFIG_REFERENCE", "10 applications[0].policies[0] «publik»"],
-    ["a policy listed twice", base.replace("[ public ]", "[ public, public ]"), "ERR_CONFIG_DUPLICATE", "10 applications[0].policies[1] «public»"],
-    ["a name given twice", base.replace("  - name: office\n", "  - name: office\n  - name: office\n"), "ERR_CONFIG_DUPLICATE", "7 tunnels[1].name «office»"],
+    [
+      "a policy listed twice",
+      base.replace("[ public ]", "[ public, public ]"),
+      "ERR_CONFIG_DUPLICATE",
+      "10 applications[0].policies[1] «public»",
+    ],
+    [
+      "a name given twice",
+      base.replace("  - name: office\n", "  - name: office\n  - name: office\n"),
+      "ERR_CONFIG_DUPLICATE",
+      "7 tunnels[1].name «office»",
+    ],
     [
       "two applications on one hostname and path, written differently",
       `${base.trimEnd()}\n  - { name: other, hostname: GRAFANA.relay.localhost., path: /, tunnel: office, service: x, policies: [ public ] }\n`,
       "ERR_CONFIG_DUPLICATE",
       "11 applications[1].hostname «GRAFANA.relay.localhost.»",
     ],
-    ["an application on the auth host", base.replace("hostname: grafana", "hostname: auth"), "ERR_CONFIG_CONFLICT", "10 applications[0].hostname «auth.relay.localhost»"],
-    ["http outside of loopback", base.replace("http://auth.relay.localhost:8080", "http://auth.example.com"), "ERR_CONFIG_INSECURE", "1 authUrl «http://auth.example.com»"],
+    [
+      "an application on the auth host",
+      base.replace("hostname: grafana", "hostname: auth"),
+      "ERR_CONFIG_CONFLICT",
+      "10 applications[0].hostname «auth.relay.localhost»",
+    ],
+    [
+      "http outside of loopback",
+      base.replace("http://auth.relay.localhost:8080", "http://auth.example.com"),
+      "ERR_CONFIG_INSECURE",
+      "1 authUrl «http://auth.example.com»",
+    ],
     [
       "http for an application outside of loopback",
       base.replace("grafana.relay.localhost", "grafana.example.com"),
       "ERR_CONFIG_INSECURE",
       "10 applications[0].hostname «grafana.example.com»",
     ],
-    ["redirectToHttps with an http authUrl", base.replace('8080"\n', '8080"\n    redirectToHttps: true\n'), "ERR_CONFIG_CONFLICT", "4 listen[0].redirectToHttps «true»"],
-    ["two listeners on one address", base.replace('8080"\n', '8080"\n  - address: "127.0.0.1:8080"\n'), "ERR_CONFIG_DUPLICATE", '4 listen[1].address «"127.0.0.1:8080"»'],
-    ["metrics on a public listener", `${base}admin: { address: "127.0.0.1:8080" }\n`, "ERR_CONFIG_CONFLICT", '11 admin.address «"127.0.0.1:8080"»'],
+    [
+      "redirectToHttps with an http authUrl",
+      base.replace('8080"\n', '8080"\n    redirectToHttps: true\n'),
+      "ERR_CONFIG_CONFLICT",
+      "4 listen[0].redirectToHttps «true»",
+    ],
+    [
+      "two listeners on one address",
+      base.replace('8080"\n', '8080"\n  - address: "127.0.0.1:8080"\n'),
+      "ERR_CONFIG_DUPLICATE",
+      '4 listen[1].address «"127.0.0.1:8080"»',
+    ],
+    [
+      "metrics on a public listener",
+      `${base}admin: { address: "127.0.0.1:8080" }\n`,
+      "ERR_CONFIG_CONFLICT",
+      '11 admin.address «"127.0.0.1:8080"»',
+    ],
     ["a missing geo database", `${base}geoip: { file: none.mmdb }\n`, "ERR_CONFIG_REFERENCED_FILE", "11 geoip.file «none.mmdb»"],
-    ["a provider of no known type", `${base}identityProviders: [ { type: saml, name: x } ]\n`, "ERR_CONFIG_VALUE", "11 identityProviders[0].type «saml»"],
+    [
+      "a provider of no known type",
+      `${base}identityProviders: [ { type: saml, name: x } ]\n`,
+      "ERR_CONFIG_VALUE",
+      "11 identityProviders[0].type «saml»",
+    ],
     [
       "a secret in the file",
       `${base}identityProviders: [ { type: github, name: x, clientId: y, clientSecret: zzz } ]\n`,
@@ -139,9 +221,24 @@ describe("each kind of mistake is found at its place", () => {
 describe("warnings do not stop a file from going live", () => {
   const cases: readonly (readonly [title: string, yaml: string, code: ConfigCode, place: string])[] = [
     ["everybody trusted as a proxy", minimal("trustedProxies: [ 0.0.0.0/0 ]\n"), "ERR_CONFIG_INSECURE", "11 trustedProxies[0] «0.0.0.0/0»"],
-    ["metrics reachable from outside", minimal('admin: { address: "0.0.0.0:9090" }\n'), "ERR_CONFIG_INSECURE", '11 admin.address «"0.0.0.0:9090"»'],
-    ["a tunnel without application", minimal().replace("  - name: office\n", "  - name: office\n  - name: spare\n"), "ERR_CONFIG_REFERENCE", "7 tunnels[1].name «spare»"],
-    ["https behind nothing", minimal().replaceAll("http:", "https:").replace('"127.0.0.1:8080"', '"0.0.0.0:8080"'), "ERR_CONFIG_INSECURE", '3 listen[0].address «"0.0.0.0:8080"»'],
+    [
+      "metrics reachable from outside",
+      minimal('admin: { address: "0.0.0.0:9090" }\n'),
+      "ERR_CONFIG_INSECURE",
+      '11 admin.address «"0.0.0.0:9090"»',
+    ],
+    [
+      "a tunnel without application",
+      minimal().replace("  - name: office\n", "  - name: office\n  - name: spare\n"),
+      "ERR_CONFIG_REFERENCE",
+      "7 tunnels[1].name «spare»",
+    ],
+    [
+      "https behind nothing",
+      minimal().replaceAll("http:", "https:").replace('"127.0.0.1:8080"', '"0.0.0.0:8080"'),
+      "ERR_CONFIG_INSECURE",
+      '3 listen[0].address «"0.0.0.0:8080"»',
+    ],
   ];
   test.each(cases)("%s", async (_title, yaml, code, place) => {
     expect(await places(yaml, code)).toEqual([place]);
@@ -151,14 +248,19 @@ describe("warnings do not stop a file from going live", () => {
 
 describe("certificates", () => {
   const yaml = (cert: string, key: string): string =>
-    minimal().replaceAll("http:", "https:").replace('address: "127.0.0.1:8080"', `address: "127.0.0.1:8443"\n    tls: { cert: { file: ${cert} }, key: { file: ${key} } }`);
+    minimal()
+      .replaceAll("http:", "https:")
+      .replace('address: "127.0.0.1:8080"', `address: "127.0.0.1:8443"\n    tls: { cert: { file: ${cert} }, key: { file: ${key} } }`);
 
   test("a pair that belongs together is read with its names, expiry and fingerprint", async () => {
     folder.certificate("tls", ["*.relay.localhost"]);
     const result = await folder.load(yaml("tls.crt", "tls.key"));
     expect(problemsOf(result)).toEqual([]);
     const certificate = result.ok ? result.config.listen[0]?.certificates?.[0] : undefined;
-    expect(certificate).toMatchObject({ names: ["*.relay.localhost"], fingerprint: expect.stringMatching(/^([0-9A-F]{2}:){31}/) as string });
+    expect(certificate).toMatchObject({
+      names: ["*.relay.localhost"],
+      fingerprint: expect.stringMatching(/^([0-9A-F]{2}:){31}/) as string,
+    });
     expect(certificate?.keyPem.reveal()).toContain("PRIVATE KEY");
     expect(JSON.stringify(certificate)).not.toContain("PRIVATE KEY");
     expect(result.watchedFiles).toEqual([`${folder.path}/relay.yaml`, `${folder.path}/tls.crt`, `${folder.path}/tls.key`]);
@@ -168,9 +270,15 @@ describe("certificates", () => {
     folder.certificate("one", ["*.relay.localhost"]);
     folder.certificate("two", ["*.relay.localhost"]);
     folder.write("text", "hello");
-    expect(await places(yaml("gone.crt", "gone.key"), "ERR_CONFIG_REFERENCED_FILE")).toEqual(["4 listen[0].tls.cert.file «gone.crt»", "4 listen[0].tls.key.file «gone.key»"]);
+    expect(await places(yaml("gone.crt", "gone.key"), "ERR_CONFIG_REFERENCED_FILE")).toEqual([
+      "4 listen[0].tls.cert.file «gone.crt»",
+      "4 listen[0].tls.key.file «gone.key»",
+    ]);
     expect(await places(yaml("one.crt", "two.key"), "ERR_CONFIG_CERTIFICATE")).toEqual(["4 listen[0].tls.key.file «two.key»"]);
-    expect(await places(yaml("text", "text"), "ERR_CONFIG_CERTIFICATE")).toEqual(["4 listen[0].tls.cert.file «text»", "4 listen[0].tls.key.file «text»"]);
+    expect(await places(yaml("text", "text"), "ERR_CONFIG_CERTIFICATE")).toEqual([
+      "4 listen[0].tls.cert.file «text»",
+      "4 listen[0].tls.key.file «text»",
+    ]);
     chmodSync(`${folder.path}/one.key`, 0o644);
     expect(await places(yaml("one.crt", "one.key"), "ERR_CONFIG_SECRET")).toEqual(["4 listen[0].tls.key.file «one.key»"]);
   });
@@ -180,7 +288,11 @@ describe("certificates", () => {
     folder.clock.jump(91 * 86_400_000);
     const result = await folder.load(yaml("old.crt", "old.key"));
     expect(result.ok).toBe(true);
-    expect(problemsOf(result).map(({ path }) => path).sort()).toEqual(["applications[0].hostname", "listen[0].tls.cert.file"]);
+    expect(
+      problemsOf(result)
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual(["applications[0].hostname", "listen[0].tls.cert.file"]);
   });
 });
 
@@ -223,7 +335,9 @@ describe("policy tests of the file", () => {
 
   test("that fail keep it from going live, and say what came out instead", async () => {
     expect(await places(withTests("allow"), "ERR_CONFIG_TEST_FAILED")).toEqual(["15 tests[3] «as»"]);
-    expect(problemsOf(await folder.load(withTests("allow")))[0]?.message).toBe("this test fails: expected allow, got deny (ERR_HOST_UNKNOWN)");
+    expect(problemsOf(await folder.load(withTests("allow")))[0]?.message).toBe(
+      "this test fails: expected allow, got deny (ERR_HOST_UNKNOWN)",
+    );
   });
 });
 
@@ -268,9 +382,41 @@ test("no excerpt shows a secret that somebody wrote into the file by mistake", a
 });
 
 test("whatever the text, loading ends in a result", async () => {
-  const words = ["authUrl", "listen", "policies", "include", "applications", ": ", "\n", "- ", "{", "}", "[", "]", "*a", "&a ", "!!x ", "'", '"', "|", "\t", "0", "null", "~", "? ", "<<", "__proto__", "#", "---", "\u0000", "\u{1f600}"];
+  const words = [
+    "authUrl",
+    "listen",
+    "policies",
+    "include",
+    "applications",
+    ": ",
+    "\n",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "*a",
+    "&a ",
+    "!!x ",
+    "'",
+    '"',
+    "|",
+    "\t",
+    "0",
+    "null",
+    "~",
+    "? ",
+    "<<",
+    "__proto__",
+    "#",
+    "---",
+    "\u0000",
+    "\u{1f600}",
+  ];
   const soup = fc.array(fc.constantFrom(...words), { maxLength: 60 }).map((parts) => parts.join(""));
-  const mutation = fc.tuple(fc.nat(minimal().length), fc.nat(20), fc.string({ maxLength: 8, unit: "binary" })).map(([at, cut, text]) => minimal().slice(0, at) + text + minimal().slice(at + cut));
+  const mutation = fc
+    .tuple(fc.nat(minimal().length), fc.nat(20), fc.string({ maxLength: 8, unit: "binary" }))
+    .map(([at, cut, text]) => minimal().slice(0, at) + text + minimal().slice(at + cut));
   await fc.assert(
     fc.asyncProperty(fc.oneof(soup, mutation), async (yaml) => {
       const result = await folder.load(yaml);

@@ -69,7 +69,13 @@ async function judge(text: ConfigText, file: string, hash: string, around: Surro
   if (document !== undefined && !findings.some(isError)) findings.push(...testPolicies(document, resolved.geoip?.countryOf, around.nowMs));
   const problems = bounded(findings.map((one) => text.locate(one)));
   if (document === undefined || hasErrors(problems)) return { ok: false, problems, lines: text.lines, watchedFiles };
-  return { ok: true, config: assemble(document, resolved, { file, hash, watchedFiles }), warnings: problems, lines: text.lines, watchedFiles };
+  return {
+    ok: true,
+    config: assemble(document, resolved, { file, hash, watchedFiles }),
+    warnings: problems,
+    lines: text.lines,
+    watchedFiles,
+  };
 }
 
 function unreadable(shown: string, file: string, reason: string): LoadResult {
@@ -102,7 +108,14 @@ function decode(bytes: Uint8Array): string | undefined {
 /** Who can write this file decides who may enter (R-J4). */
 function worldWritable(mode: number, file: string): Finding[] {
   if ((mode & 0o002) === 0) return [];
-  return [finding([], "ERR_CONFIG_INSECURE", "every user of this machine can write this file, and so decide who may enter", `take the right away: chmod o-w ${file}`)];
+  return [
+    finding(
+      [],
+      "ERR_CONFIG_INSECURE",
+      "every user of this machine can write this file, and so decide who may enter",
+      `take the right away: chmod o-w ${file}`,
+    ),
+  ];
 }
 
 function bounded(problems: readonly Problem[]): readonly Problem[] {
@@ -112,6 +125,13 @@ function bounded(problems: readonly Problem[]): readonly Problem[] {
   const severity = hasErrors(problems.slice(MAX_PROBLEMS)) ? "error" : "warning";
   return [
     ...problems.slice(0, MAX_PROBLEMS),
-    { ...last, severity, path: "", code: "ERR_CONFIG_TOO_MANY_PROBLEMS", message: `${rest} more problems are not listed`, remedy: "mend those above and run the check again" },
+    {
+      ...last,
+      severity,
+      path: "",
+      code: "ERR_CONFIG_TOO_MANY_PROBLEMS",
+      message: `${rest} more problems are not listed`,
+      remedy: "mend those above and run the check again",
+    },
   ];
 }

@@ -21,6 +21,9 @@ const LATER: Readonly<Record<string, string>> = {
 
 /** What to do about an option of a later release; undefined when the key at `path` is simply unknown. */
 export function notYet(path: ConfigPath): string | undefined {
-  const pattern = path.map((step) => (typeof step === "number" ? "[]" : `.${step}`)).join("").slice(1);
+  const pattern = path
+    .map((step) => (typeof step === "number" ? "[]" : `.${step}`))
+    .join("")
+    .slice(1);
   return Object.hasOwn(LATER, pattern) ? LATER[pattern] : undefined;
 }

@@ -39,7 +39,10 @@ const BEGIN = /<!-- options: (\w+) -->/g;
 
 /** Replaces what stands between `<!-- options: SECTION -->` and `<!-- end -->` by the table of that section. */
 export function withOptionTables(markdown: string): string {
-  return markdown.replaceAll(/(<!-- options: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g, (_all, begin: string, section: string, end: string) => `${begin}\n${optionTable(section)}\n\n${end}`);
+  return markdown.replaceAll(
+    /(<!-- options: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_all, begin: string, section: string, end: string) => `${begin}\n${optionTable(section)}\n\n${end}`,
+  );
 }
 
 /** Sections whose table a text has. */
@@ -65,7 +68,9 @@ function rowsOf(path: string, node: SchemaNode, required: boolean): OptionRow[] 
 function childRows(path: string, node: SchemaNode): OptionRow[] {
   const alternatives = shapesOf(node).map(({ suffix, shape }) => ({
     kind: kindOfAlternative(shape),
-    rows: Object.entries(shape.properties ?? {}).flatMap(([key, child]) => rowsOf(`${path}${suffix}.${key}`, child, shape.required?.includes(key) === true)),
+    rows: Object.entries(shape.properties ?? {}).flatMap(([key, child]) =>
+      rowsOf(`${path}${suffix}.${key}`, child, shape.required?.includes(key) === true),
+    ),
   }));
   const merged = new Map<string, OptionRow>();
   for (const { kind, rows } of alternatives) {
@@ -98,7 +103,8 @@ function shapesOf(node: SchemaNode, suffix = ""): { readonly suffix: string; rea
   // Selectors have a reference of their own (docs/policies.md).
   if (shape.properties?.["everyone"] !== undefined) return [];
   const alternatives = [...(shape.anyOf ?? []), ...(shape.oneOf ?? [])];
-  if (alternatives.length > 0) return alternatives.flatMap((one) => shapesOf(one, suffix)).slice(0, shape.oneOf === undefined ? 1 : undefined);
+  if (alternatives.length > 0)
+    return alternatives.flatMap((one) => shapesOf(one, suffix)).slice(0, shape.oneOf === undefined ? 1 : undefined);
   if (shape.items !== undefined) return shapesOf(shape.items, `${suffix}[]`);
   return shape.properties === undefined ? [] : [{ suffix, shape }];
 }

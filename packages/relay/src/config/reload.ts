@@ -90,7 +90,10 @@ export class ConfigReloader {
   }
 }
 
-const CLOSED: ReloadOutcome = { kind: "failed", error: new SallyportError("ERR_CONFIG_CLOSED", "the relay is closing; nothing is reloaded any more") };
+const CLOSED: ReloadOutcome = {
+  kind: "failed",
+  error: new SallyportError("ERR_CONFIG_CLOSED", "the relay is closing; nothing is reloaded any more"),
+};
 
 function needsRestart(section: string, config: RelayConfig): Problem {
   return {

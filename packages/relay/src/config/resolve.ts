@@ -63,12 +63,17 @@ async function resolveListener({ value, path }: Entry<ListenDocument>, around: S
   const { tls, ...rest } = value;
   if (tls === undefined) return { value: { ...rest, certificates: undefined }, findings: [] };
   // One pair may be written without a list: then its place in the file has no index.
-  const outcomes = await Promise.all(tls.map((files, index) => readCertificate(files, tls.length === 1 ? [...path, "tls"] : [...path, "tls", index], around)));
+  const outcomes = await Promise.all(
+    tls.map((files, index) => readCertificate(files, tls.length === 1 ? [...path, "tls"] : [...path, "tls", index], around)),
+  );
   const certificates = outcomes.flatMap((outcome) => (outcome.value === undefined ? [] : [outcome.value]));
   return { value: { ...rest, certificates }, findings: outcomes.flatMap((outcome) => outcome.findings) };
 }
 
-async function resolveProvider({ value, path }: Entry<IdentityProviderDocument>, around: Surroundings): Promise<Outcome<IdentityProviderConfig>> {
+async function resolveProvider(
+  { value, path }: Entry<IdentityProviderDocument>,
+  around: Surroundings,
+): Promise<Outcome<IdentityProviderConfig>> {
   if (value.type === "one-time-pin") {
     const url = await readSecret(value.smtp.url, [...path, "smtp", "url"], around);
     return { value: url.value && { ...value, smtp: { url: url.value, from: value.smtp.from } }, findings: url.findings };
@@ -79,7 +84,9 @@ async function resolveProvider({ value, path }: Entry<IdentityProviderDocument>,
 
 function referencedFiles(survey: Survey): string[] {
   const certificates = survey.entries("listen").flatMap(({ value }) => (value.tls ?? []).flatMap(({ cert, key }) => [cert.file, key.file]));
-  const secrets = survey.entries("identityProviders").flatMap(({ value }) => fileOf(value.type === "one-time-pin" ? value.smtp.url : value.clientSecret));
+  const secrets = survey
+    .entries("identityProviders")
+    .flatMap(({ value }) => fileOf(value.type === "one-time-pin" ? value.smtp.url : value.clientSecret));
   const geoip = survey.section("geoip")?.file;
   return [...certificates, ...secrets, ...(geoip === undefined ? [] : [geoip])];
 }
@@ -87,4 +94,3 @@ function referencedFiles(survey: Survey): string[] {
 function fileOf(source: SecretReference): string[] {
   return "file" in source ? [source.file] : [];
 }
-

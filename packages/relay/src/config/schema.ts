@@ -40,9 +40,21 @@ const sections = {
   }),
   listen: listenSchema,
   admin: adminSchema,
-  state: z.string().min(1).max(4096).meta({ description: "Folder of the relay's state (keys, credentials, sessions), relative to the configuration file; created with mode 0700.", examples: ["./data"] }),
+  state: z
+    .string()
+    .min(1)
+    .max(4096)
+    .meta({
+      description: "Folder of the relay's state (keys, credentials, sessions), relative to the configuration file; created with mode 0700.",
+      examples: ["./data"],
+    }),
   trustedProxies: trustedProxiesSchema,
-  geoip: fileReference.optional().meta({ description: "MaxMind country database (`.mmdb`) for `country` selectors. Read again when it changes.", examples: [{ file: "country.mmdb" }] }),
+  geoip: fileReference
+    .optional()
+    .meta({
+      description: "MaxMind country database (`.mmdb`) for `country` selectors. Read again when it changes.",
+      examples: [{ file: "country.mmdb" }],
+    }),
   identityProviders: identityProvidersSchema,
   tunnels: tunnelsSchema,
   groups: groupsSchema.prefault([]),

@@ -53,7 +53,10 @@ function entriesOf(name: SectionName, raw: unknown, section: unknown, issues: re
   if (!Array.isArray(raw) || issues.some((issue) => typeof issue.path[1] !== "number")) return [];
   const broken = new Set(issues.map((issue) => issue.path[1]));
   const indexes = Array.from(raw.keys()).filter((index) => !broken.has(index));
-  const parsed: unknown = parseSection(name, indexes.map((index): unknown => raw[index]));
+  const parsed: unknown = parseSection(
+    name,
+    indexes.map((index): unknown => raw[index]),
+  );
   if (!Array.isArray(parsed)) return [];
   return parsed.map((value: unknown, position) => ({ value, path: [name, indexes[position] ?? 0] }));
 }

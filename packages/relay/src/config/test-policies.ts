@@ -20,7 +20,12 @@ export function testPolicies(config: DecidingConfig, countryOf: CountryLookup = 
   const routeFor = createRouteFor(config, compileApplications(config));
   const failures = runPolicyTests(config.tests, { routeFor, countryOf, nowMs, defaultProvider: onlyProvider(config) });
   return failures.map(({ index, request, message }) =>
-    finding(["tests", index], "ERR_CONFIG_TEST_FAILED", `this test fails: ${message}`, `mend the policies or the test; \`sallyport-relay explain --request "${request}"\` shows every step`),
+    finding(
+      ["tests", index],
+      "ERR_CONFIG_TEST_FAILED",
+      `this test fails: ${message}`,
+      `mend the policies or the test; \`sallyport-relay explain --request "${request}"\` shows every step`,
+    ),
   );
 }
 

@@ -43,7 +43,8 @@ export class ConfigFolder implements Disposable {
 export function geoDatabase(type = "GeoLite2-Country"): Uint8Array {
   const text = (value: string): Buffer => Buffer.concat([Buffer.of((2 << 5) | value.length), Buffer.from(value)]);
   const number = (value: number): Buffer => Buffer.of((5 << 5) | 1, value);
-  const map = (entries: readonly (readonly [string, Buffer])[]): Buffer => Buffer.concat([Buffer.of((7 << 5) | entries.length), ...entries.flatMap(([key, value]) => [text(key), value])]);
+  const map = (entries: readonly (readonly [string, Buffer])[]): Buffer =>
+    Buffer.concat([Buffer.of((7 << 5) | entries.length), ...entries.flatMap(([key, value]) => [text(key), value])]);
   // One node of two 24-bit records: the left one leads to the first entry of the data, the right one to nothing.
   const tree = Buffer.of(0, 0, 1 + 16, 0, 0, 1);
   const data = map([["country", map([["iso_code", text("DE")]])]]);

@@ -2,7 +2,22 @@
 // unique string keys, no tags, no merge keys, few aliases, bounded size and depth (R-N1).
 // Must not know what the keys mean.
 
-import { type Document, type Node, type Pair, type Scalar, LineCounter, isAlias, isCollection, isMap, isNode, isPair, isScalar, isSeq, parseDocument, visit } from "yaml";
+import {
+  type Document,
+  type Node,
+  type Pair,
+  type Scalar,
+  LineCounter,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  parseDocument,
+  visit,
+} from "yaml";
 import { type ConfigPath, type Finding, type Problem, formatPath, printable } from "./problem.ts";
 import { sensitiveSpans } from "./redact.ts";
 
@@ -54,13 +69,22 @@ export function parseConfigText(file: string, text: string): ConfigText {
 
   let document: Document.Parsed;
   try {
-    document = parseDocument(text, { lineCounter: counter, strict: true, uniqueKeys: true, merge: false, prettyErrors: false, logLevel: "error" });
+    document = parseDocument(text, {
+      lineCounter: counter,
+      strict: true,
+      uniqueKeys: true,
+      merge: false,
+      prettyErrors: false,
+      logLevel: "error",
+    });
   } catch {
     // The composer recurses: absurd nesting ends in a RangeError rather than in a list of errors.
     return unusable(TOO_DEEP);
   }
   const place = (start: number, end: number): Place => placeOf(counter, lines, start, end);
-  const faults = [...document.errors, ...document.warnings].map((fault) => problemAt(place(...wholeWord(text, fault.pos)), syntaxFinding(fault.code, fault.message)));
+  const faults = [...document.errors, ...document.warnings].map((fault) =>
+    problemAt(place(...wholeWord(text, fault.pos)), syntaxFinding(fault.code, fault.message)),
+  );
   if (faults.length > 0) return { ...unusable(TOO_DEEP), problems: faults };
 
   const structural = structureFaults(document);
@@ -103,7 +127,12 @@ function syntaxFinding(code: string, message: string): Finding {
   }
   // The parser's messages may quote the file; the excerpt shows the place already.
   const what = message.split("\n", 1)[0]?.replace(/:\s.*$/, "") ?? code;
-  return { path: [], code: "ERR_CONFIG_SYNTAX", message: `not valid YAML: ${what}`, remedy: SYNTAX_REMEDY[code] ?? "check indentation, quotes and brackets around this place" };
+  return {
+    path: [],
+    code: "ERR_CONFIG_SYNTAX",
+    message: `not valid YAML: ${what}`,
+    remedy: SYNTAX_REMEDY[code] ?? "check indentation, quotes and brackets around this place",
+  };
 }
 
 /** The parser marks one character of a key; people look for the word. */

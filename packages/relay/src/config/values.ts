@@ -24,32 +24,33 @@ export interface IssueHints {
 
 /** A value that is read from text: undefined from `read` means refused, with the hint's message and remedy. */
 export function textValue<Out>(read: (text: string) => Out | undefined, message: string, hints: IssueHints): z.ZodType<Out, string> {
-  return z.string().meta({ remedy: hints.remedy, ...(hints.kind === undefined ? {} : { kind: hints.kind }) }).transform((text, context) => {
-    const value = read(text);
-    if (value !== undefined) return value;
-    context.issues.push({ code: "custom", message, params: { ...hints }, input: text });
-    return z.NEVER;
-  });
+  return z
+    .string()
+    .meta({ remedy: hints.remedy, ...(hints.kind === undefined ? {} : { kind: hints.kind }) })
+    .transform((text, context) => {
+      const value = read(text);
+      if (value !== undefined) return value;
+      context.issues.push({ code: "custom", message, params: { ...hints }, input: text });
+      return z.NEVER;
+    });
 }
 
 /** A duration such as `10s`, in milliseconds; the range is in milliseconds too, both ends included. */
 export function duration(minMs: number, maxMs: number): z.ZodType<number, string> {
   const range = `from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
-  return textValue(
-    (text) => within(parseDurationMs(text), minMs, maxMs),
-    `expected a duration ${range}`,
-    { remedy: `write a whole number and a unit (ms, s, m, h, d), ${range}`, kind: `duration, ${range.replace("from ", "")}` },
-  );
+  return textValue((text) => within(parseDurationMs(text), minMs, maxMs), `expected a duration ${range}`, {
+    remedy: `write a whole number and a unit (ms, s, m, h, d), ${range}`,
+    kind: `duration, ${range.replace("from ", "")}`,
+  });
 }
 
 /** A size such as `16KB`, in bytes; the range is in bytes too, both ends included. */
 export function size(minBytes: number, maxBytes: number): z.ZodType<number, string> {
   const range = `from ${formatSize(minBytes)} to ${formatSize(maxBytes)}`;
-  return textValue(
-    (text) => within(parseSizeBytes(text), minBytes, maxBytes),
-    `expected a size ${range}`,
-    { remedy: `write a whole number and a unit (B, KB, MB, GB, TB), ${range}`, kind: `size, ${range.replace("from ", "")}` },
-  );
+  return textValue((text) => within(parseSizeBytes(text), minBytes, maxBytes), `expected a size ${range}`, {
+    remedy: `write a whole number and a unit (B, KB, MB, GB, TB), ${range}`,
+    kind: `size, ${range.replace("from ", "")}`,
+  });
 }
 
 /** A whole number in a range, both ends included. */
@@ -61,11 +62,10 @@ const MAX_APPLICATION_PATH = 1024;
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 
 /** The name of a tunnel, application, service or provider, by the rule of policy and group names: it appears in URLs, logs and metrics. */
-export const name: z.ZodType<string, string> = textValue(
-  (text) => (NAME.test(text) ? text : undefined),
-  "expected a name",
-  { remedy: "use 1 to 63 letters, digits, dots, dashes and underscores, starting and ending with a letter or digit", kind: "name" },
-);
+export const name: z.ZodType<string, string> = textValue((text) => (NAME.test(text) ? text : undefined), "expected a name", {
+  remedy: "use 1 to 63 letters, digits, dots, dashes and underscores, starting and ending with a letter or digit",
+  kind: "name",
+});
 
 /** A reference by name; whether the name exists is checked once the whole file is read. */
 export const reference: z.ZodType<string, string> = z.string().min(1).max(63).meta({ kind: "name" });
@@ -156,12 +156,24 @@ export type SecretReference = FileReference | EnvironmentReference;
 
 const filePath = z.string().min(1).max(4096).meta({ description: "Path; relative paths start at the folder of the configuration file." });
 
-export const fileReference: z.ZodType<FileReference, FileReference> = z.strictObject({ file: filePath }).meta({ kind: "file reference", remedy: "write { file: PATH }" });
+export const fileReference: z.ZodType<FileReference, FileReference> = z
+  .strictObject({ file: filePath })
+  .meta({ kind: "file reference", remedy: "write { file: PATH }" });
 
-export const secretReference: z.ZodType<SecretReference, SecretReference> = z.union([
-  z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/).meta({ description: "Name of an environment variable." }) }),
-  z.strictObject({ file: filePath }),
-]).meta({ kind: "secret reference", remedy: "keep secrets out of this file: write { env: NAME } for an environment variable or { file: PATH } for a file" });
+export const secretReference: z.ZodType<SecretReference, SecretReference> = z
+  .union([
+    z.strictObject({
+      env: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/)
+        .meta({ description: "Name of an environment variable." }),
+    }),
+    z.strictObject({ file: filePath }),
+  ])
+  .meta({
+    kind: "secret reference",
+    remedy: "keep secrets out of this file: write { env: NAME } for an environment variable or { file: PATH } for a file",
+  });
 
 function within(value: number | undefined, min: number, max: number): number | undefined {
   return value !== undefined && value >= min && value <= max ? value : undefined;
