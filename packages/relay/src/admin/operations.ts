@@ -10,6 +10,7 @@ import type { CredentialRecord } from "../state/credentials.ts";
 import type { EventQuery } from "../state/events.ts";
 import type { KeyRecord, KeyRotation, RotatingPurpose } from "../state/keys.ts";
 import type { ServiceTokenRecord } from "../state/service-tokens.ts";
+import { COPY_NAME } from "../state/copies.ts";
 import type { State } from "../state/state.ts";
 import { type AdminHandlers, readBytes, readCount, readMembers, readOptionalCount, readOptionalText, readText } from "./api.ts";
 
@@ -194,9 +195,6 @@ function auditOperations({ state, flush }: OperationsOptions): AdminHandlers {
     },
   };
 }
-
-/** A copy is named by this; only such a name can be discarded. */
-const COPY_NAME = /^backup-[0-9a-f]{16}\.db$/;
 
 function backupOperations({ state, record }: OperationsOptions): AdminHandlers {
   return {

@@ -33,7 +33,7 @@ export function showStatus(status: RelayStatus): string {
   const open = status.publicApplications.length === 0 ? "" : `Open to everybody: ${status.publicApplications.join(", ")}\n`;
   const lost = status.record.dropped === 0 ? "" : `, ${status.record.dropped} LOST`;
   return [
-    `Relay ${status.version} for ${status.authUrl}, since ${showTime(status.startedAt)}: ${status.ready ? "ready" : "NOT READY"}\n`,
+    `${status.version} for ${status.authUrl}, since ${showTime(status.startedAt)}: ${status.ready ? "ready" : "NOT READY"}\n`,
     ...problems,
     `Configuration ${status.configFile}, loaded ${showTime(status.configLoadedAt)}, ${status.applications} applications\n`,
     open,

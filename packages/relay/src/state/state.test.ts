@@ -80,6 +80,13 @@ describe("the state folder", () => {
     expect(code(opened)).toBe("ERR_STATE_VERSION");
   });
 
+  test("loses the copies that a killed backup left, and nothing else", () => {
+    opened().close();
+    for (const name of ["backup-0123456789abcdef.db", "backup-mine.db"]) writeFileSync(join(folder, name), "x", { mode: 0o600 });
+    opened();
+    expect(readdirSync(folder).filter((name) => name.startsWith("backup"))).toEqual(["backup-mine.db"]);
+  });
+
   test("leaves no timer behind when it closes", () => {
     opened().close();
     expect(clock.pendingTimers).toBe(0);

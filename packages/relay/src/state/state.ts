@@ -3,6 +3,7 @@
 
 import { systemClock, type Clock, type Timer } from "@sallyport/shared/clock";
 import { type CredentialStore, createCredentialStore } from "./credentials.ts";
+import { removeStaleCopies } from "./copies.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { createEventIndex, type EventIndex } from "./events.ts";
 import { readFact, writeFact } from "./facts.ts";
@@ -45,6 +46,7 @@ export function openState(options: StateOptions): State {
   const { folder, clock = systemClock, onError = () => {} } = options;
   const db: Database = openDatabase(folder, options.lockWaitMs);
   try {
+    removeStaleCopies(folder);
     return assemble(db, folder, clock, onError);
   } catch (error) {
     db.close();
