@@ -37,7 +37,8 @@ async function helpFor({ program, words }: Mention): Promise<{ readonly code: nu
   for (let count = plain.length; count > 0; count -= 1) {
     const { code, stdout, stderr } = await command(process.execPath, [PROGRAMS[program] ?? "", ...plain.slice(0, count), "--help"]);
     const text = stdout + stderr;
-    if (code === 0 && text.includes(plain[count - 1] ?? "")) return { code, text };
+    // The help of a parent command would do for any word: the usage line says whose help it is.
+    if (code === 0 && text.includes(`Usage: ${[program, ...plain.slice(0, count)].join(" ")} `)) return { code, text };
   }
   return { code: 2, text: "no such command" };
 }

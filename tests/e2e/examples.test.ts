@@ -15,7 +15,7 @@ test("examples/relay.yaml is fit to go live", async () => {
   await using stack = new AsyncDisposableStack();
   const folder = scratchFolder(stack);
   const authority = await createAuthority(folder);
-  const { certificateFile, privateKeyFile } = await authority.issue("relay", ["*.example.com"]);
+  const { certificateFile, privateKeyFile } = await authority.issue("relay", ["*.example.com"], 90);
   copyFileSync(certificateFile, join(folder, "tls.crt"));
   copyFileSync(privateKeyFile, join(folder, "tls.key"));
   copyFileSync(join(ROOT, "examples", "relay.yaml"), join(folder, "relay.yaml"));

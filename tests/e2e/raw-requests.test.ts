@@ -36,7 +36,6 @@ const REFUSED: readonly (readonly [requirement: string, what: string, status: nu
   ["R-A11", "TRACE", 405, "TRACE / HTTP/1.1\r\nHost: H\r\n\r\n"],
   ["R-A7", "a fragment in the target", 400, "GET /a#b HTTP/1.1\r\nHost: H\r\n\r\n"],
   ["R-A7", "a bad escape", 400, "GET /%zz HTTP/1.1\r\nHost: H\r\n\r\n"],
-  ["R-A2", "above the root", 400, "GET /../etc/passwd HTTP/1.1\r\nHost: H\r\n\r\n"],
   ["R-A6", "an escaped control", 400, "GET /a%00b HTTP/1.1\r\nHost: H\r\n\r\n"],
   ["R-D1", "length and chunked", 400, "POST / HTTP/1.1\r\nHost: H\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
   ["R-D1", "two lengths", 400, "POST / HTTP/1.1\r\nHost: H\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"],
@@ -61,7 +60,7 @@ test.each(REFUSED)("[%s] %s is refused with %i before the connector hears of it"
   client.send(`GET /smuggled HTTP/1.1\r\nHost: ${relay.host("web")}\r\n\r\n`);
   const received = await client.untilClosed();
   expect(received).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-  expect(received.match(/^HTTP\/1\.1 /gm)).toHaveLength(1);
+  expect(received.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
   expect(seen.slice(before)).toEqual([]);
 });
 
@@ -71,6 +70,17 @@ test("[R-A2] dot segments are resolved before the decision, and the origin sees 
   expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 200 /);
   expect(seen.at(-1)).toBe("GET /admin/x");
 });
+
+test.each(["/../etc/passwd", "/a/%2e%2e/../b", "/a%2f..%2f..%2fb"])(
+  "[R-A2] %s climbs above the root in some reading: 403, never forwarded",
+  async (path) => {
+    const before = seen.length;
+    using client = await RawClient.connect({ port: relay.port });
+    client.send(`GET ${path} HTTP/1.1\r\nHost: ${relay.host("web")}\r\nConnection: close\r\n\r\n`);
+    expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 403 /);
+    expect(seen.slice(before)).toEqual([]);
+  },
+);
 
 test("[R-A3] what is legitimate goes to the origin byte for byte", async () => {
   for (const path of ["/@scope%2Fname", "/a;v=1/b", "/a//b", "/x%3Fy?q=%20&r=a+b"]) {
@@ -84,7 +94,7 @@ test("[R-D7] pipelined requests are each served on their own, in order", async (
   const host = relay.host("web");
   client.send(`GET /first HTTP/1.1\r\nHost: ${host}\r\n\r\nGET /second HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
   const received = await client.untilClosed();
-  expect(received.match(/^HTTP\/1\.1 200 /gm)).toHaveLength(2);
+  expect(received.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
   expect(seen.slice(-2)).toEqual(["GET /first", "GET /second"]);
 });
 

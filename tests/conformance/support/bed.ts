@@ -1,0 +1,222 @@
+// One relay, one connector and recording origins, composed in this process from the same parts that the command lines
+// compose, with configuration files as an operator writes them. Every stream that reaches the connector is kept, so that
+// "the connector never heard of it" is an observation, not a guess.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { loadConfig as loadConnectorConfig } from "@sallyport/connector/config/load";
+import { createConnector, type Connector } from "@sallyport/connector/connector";
+import { createGate } from "@sallyport/connector/gate/gate";
+import { generateServiceToken, digestSecret } from "@sallyport/relay/authn/service-token-format";
+import { createLogger } from "@sallyport/relay/commands/logger";
+import { loadConfig as loadRelayConfig } from "@sallyport/relay/config/load";
+import { createRelay, type Relay } from "@sallyport/relay/relay";
+import { openState } from "@sallyport/relay/state/state";
+import { systemClock } from "@sallyport/shared/clock";
+import { generateTunnelKeyPair, type TunnelCredential } from "@sallyport/shared/credential-file";
+import type { OpenHead } from "@sallyport/shared/protocol/head";
+import { eventually, freePort, scratchFolder } from "../../harness/scratch.ts";
+import { createAuthority } from "../../harness/tls.ts";
+import { stringify } from "yaml";
+import { RecordingOrigin } from "./origin.ts";
+
+export const AUTH_HOST = "auth.relay.localhost";
+/** Port 443 is the public one: listeners stand behind a port forwarding, as they often do. */
+export const AUTH_URL = "https://auth.relay.localhost";
+
+export interface Token {
+  readonly clientId: string;
+  readonly secret: string;
+  /** The two field lines. */
+  readonly fields: readonly string[];
+}
+
+export interface BedOptions {
+  /** Added to the applications below. */
+  readonly applications?: readonly Readonly<Record<string, unknown>>[];
+  readonly policies?: readonly Readonly<Record<string, unknown>>[];
+  readonly relay?: Readonly<Record<string, unknown>>;
+  /** Options of the service `open` besides its URL. */
+  readonly service?: Readonly<Record<string, unknown>>;
+}
+
+/** Credentials of the tunnels that the configuration has. */
+type Credentials = Readonly<Record<"office" | "lab", TunnelCredential>>;
+
+export class Bed {
+  readonly open = new RecordingOrigin();
+  readonly admin = new RecordingOrigin();
+  /** Streams that the connector was asked for, in order. */
+  readonly opened: OpenHead[] = [];
+  /** What the connector's gate said of each. */
+  readonly verdicts: string[] = [];
+  readonly logLines: Record<string, unknown>[] = [];
+  folder = "";
+  port = 0;
+  tlsPort = 0;
+  ca = "";
+  token!: Token;
+  otherToken!: Token;
+  credentials!: Credentials;
+  relay!: Relay;
+  connector!: Connector;
+  #fences = 0;
+
+  get tunnelUrl(): string {
+    return `wss://127.0.0.1:${this.tlsPort}`;
+  }
+
+  /** Waits until everything sent before has gone through relay and connector: one more request, on the same tunnel connection. */
+  async fence(visit: (target: string) => Promise<unknown>): Promise<void> {
+    const target = `/fence-${++this.#fences}`;
+    await visit(target);
+    const drop = <T>(list: T[], match: (entry: T) => boolean): void => {
+      const at = list.findIndex(match);
+      if (at < 0) throw new Error(`the fence ${target} did not arrive`);
+      list.splice(at, 1);
+    };
+    drop(this.opened, ({ path }) => path === target);
+    drop(this.open.requests, (request) => request.target === target);
+  }
+
+  logger(program: string): ReturnType<typeof createLogger> {
+    const write = (line: string): void => void this.logLines.push({ program, ...(JSON.parse(line) as Record<string, unknown>) });
+    return createLogger({ level: "info", format: "json", write });
+  }
+}
+
+const everyone = [{ everyone: true }];
+
+function relayYaml(bed: Bed, options: BedOptions, certificate: { certificateFile: string; privateKeyFile: string }): unknown {
+  const app = { hostname: "app.relay.localhost", tunnel: "office" };
+  const open = { tunnel: "office", service: "open", policies: ["public"] };
+  return {
+    authUrl: AUTH_URL,
+    listen: [
+      { address: `127.0.0.1:${bed.port}` },
+      { address: `127.0.0.1:${bed.tlsPort}`, tls: { cert: { file: certificate.certificateFile }, key: { file: certificate.privateKeyFile } } },
+    ],
+    admin: { address: "127.0.0.1:0" },
+    state: join(bed.folder, "state"),
+    tunnels: [{ name: "office" }, { name: "lab" }],
+    policies: [
+      { name: "public", action: "bypass", include: everyone },
+      { name: "programs", action: "service", include: [{ serviceToken: "robot" }] },
+      { name: "staff", action: "allow", include: [{ emailDomain: "example.com" }] },
+      { name: "readers", action: "bypass", include: everyone, require: [{ method: ["GET"] }] },
+      ...(options.policies ?? []),
+    ],
+    applications: [
+      { name: "app", ...app, service: "open", policies: ["public"] },
+      { name: "admin", ...app, path: "/admin", service: "admin", policies: ["programs"] },
+      { name: "staff", ...app, path: "/staff", service: "admin", policies: ["staff"] },
+      { name: "stripped", ...app, path: "/files", service: "stripped", policies: ["public"] },
+      { name: "wild", hostname: "*.wild.relay.localhost", ...open },
+      { name: "underscore", hostname: "underscore.relay.localhost", ...open, keepUnderscoreHeaders: true },
+      { name: "basic", hostname: "basic.relay.localhost", tunnel: "office", service: "open", policies: ["programs"], serviceTokens: { basic: true } },
+      { name: "json", hostname: "json.relay.localhost", tunnel: "office", service: "open", policies: ["programs"], serviceTokens: { jsonHeader: "X-Token" } },
+      { name: "small", hostname: "small.relay.localhost", ...open, limits: { maxRequestBody: "10B" } },
+      { name: "readonly", hostname: "readonly.relay.localhost", ...open, policies: ["readers"] },
+      { name: "lab", hostname: "lab.relay.localhost", tunnel: "lab", service: "open", policies: ["public"] },
+      { name: "unserved", hostname: "unserved.relay.localhost", tunnel: "office", service: "no-such-service", policies: ["public"] },
+      ...(options.applications ?? []),
+    ],
+    ...options.relay,
+  };
+}
+
+/** Credentials and tokens, made while the relay does not run yet. */
+function seedState(bed: Bed, folder: string): void {
+  const state = openState({ folder, clock: systemClock });
+  const rootKey = state.keys.rootPublicKey;
+  const credential = (tunnel: string): TunnelCredential => {
+    const { privateKey, publicKey } = generateTunnelKeyPair();
+    const { id } = state.credentials.create({ tunnel, publicKey, label: "" });
+    return { relayUrl: AUTH_URL, tunnel, credentialId: id, privateKey, rootKey };
+  };
+  const token = (name: string): Token => {
+    const { clientId, secret } = generateServiceToken();
+    state.serviceTokens.create({ clientId, name, secretHash: digestSecret(secret), expiresAt: Date.now() + 86_400_000 });
+    return { clientId, secret, fields: [`Sallyport-Client-Id: ${clientId}`, `Sallyport-Client-Secret: ${secret}`] };
+  };
+  bed.credentials = { office: credential("office"), lab: credential("lab") };
+  bed.token = token("robot");
+  bed.otherToken = token("stranger");
+  state.close();
+}
+
+async function startRelay(bed: Bed, options: BedOptions): Promise<void> {
+  const authority = await createAuthority(bed.folder);
+  const names = [AUTH_HOST, "*.relay.localhost", "*.wild.relay.localhost"];
+  const certificate = await authority.issue("relay", names);
+  bed.ca = readFileSync(authority.caFile, "utf8");
+  const file = join(bed.folder, "relay.yaml");
+  writeFileSync(file, stringify(relayYaml(bed, options, certificate), { aliasDuplicateObjects: false }), { mode: 0o600 });
+  const loaded = await loadRelayConfig({ file, env: {}, clock: systemClock });
+  if (!loaded.ok) throw new Error(loaded.problems.map(({ message }) => message).join("\n"));
+  seedState(bed, loaded.config.state);
+  bed.relay = createRelay({ config: loaded.config, logger: bed.logger("relay"), clock: systemClock });
+  await bed.relay.start();
+}
+
+async function startConnector(bed: Bed, options: BedOptions): Promise<void> {
+  const caFile = join(bed.folder, "ca.crt");
+  const document = {
+    relay: `${AUTH_URL}:${bed.tlsPort}`,
+    // One connection: what was sent before is seen before.
+    connections: 1,
+    ca: { file: caFile },
+    proxy: "none",
+    services: {
+      open: { url: bed.open.url, ...options.service },
+      admin: { url: bed.admin.url },
+      stripped: { url: bed.open.url, stripPrefix: "/files" },
+    },
+  };
+  const file = join(bed.folder, "connector.yaml");
+  writeFileSync(file, stringify(document, { aliasDuplicateObjects: false }), { mode: 0o600 });
+  const loaded = loadConnectorConfig(file, {});
+  if (loaded.kind !== "loaded") throw new Error(loaded.problems.map(({ message }) => message).join("\n"));
+  const credential = bed.credentials.office;
+  const gate = createGate(credential, undefined, systemClock);
+  bed.connector = createConnector({
+    config: loaded.config,
+    credential,
+    gate: {
+      takeManifest: (manifest) => gate.takeManifest(manifest),
+      check: (token, head) => {
+        const verdict = gate.check(token, head);
+        bed.opened.push(head as OpenHead);
+        bed.verdicts.push(verdict.kind === "allowed" ? `allowed forward=${verdict.forward}` : verdict.reason);
+        return verdict;
+      },
+    },
+    software: "sallyport/conformance",
+    environment: {},
+    logger: bed.logger("connector"),
+    clock: systemClock,
+  });
+  await bed.connector.start();
+  await eventually(() => bed.connector.status().ready, { what: "the connector to be ready", context: () => JSON.stringify(bed.logLines.slice(-5)) });
+}
+
+/** A running bed that ends with the stack. */
+export async function createBed(stack: AsyncDisposableStack, options: BedOptions = {}): Promise<Bed> {
+  const bed = new Bed();
+  bed.folder = scratchFolder(stack, "sallyport-conformance");
+  mkdirSync(join(bed.folder, "state"), { mode: 0o700 });
+  bed.port = await freePort();
+  bed.tlsPort = await freePort();
+  for (const origin of [bed.open, bed.admin]) {
+    await origin.listen();
+    stack.defer(() => origin.close());
+  }
+  await startRelay(bed, options);
+  stack.defer(() => bed.relay.close("end of test", 0));
+  await startConnector(bed, options);
+  stack.defer(async () => {
+    bed.connector.close();
+    await bed.connector.ended;
+  });
+  return bed;
+}
