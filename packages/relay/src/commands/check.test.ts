@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ConfigFolder, minimal } from "../config/testing.ts";
+import { ConfigFolder, minimal } from "../config/test-support.ts";
 import { reportCheck } from "./check.ts";
 import type { Output } from "./output.ts";
 

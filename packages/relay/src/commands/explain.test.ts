@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigFolder, minimal } from "../config/testing.ts";
+import { ConfigFolder, minimal } from "../config/test-support.ts";
 import { requestLine, type RequestRecord } from "../observe/record-line.ts";
 import { runExplain, type ExplainArguments } from "./explain.ts";
 

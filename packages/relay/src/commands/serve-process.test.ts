@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Problem } from "../config/problem.ts";
 import { loadConfig } from "../config/load.ts";
-import { ConfigFolder, minimal } from "../config/testing.ts";
+import { ConfigFolder, minimal } from "../config/test-support.ts";
 import type { RelayConfig } from "../config/types.ts";
 import { createLogger } from "./logger.ts";
 import { CLOSE_MARGIN_MS, serve, type ServedRelay, type ServeSignal } from "./serve-process.ts";

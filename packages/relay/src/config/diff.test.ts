@@ -1,7 +1,7 @@
 import { Secret } from "@sallyport/shared/secret";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { diffConfigs, MAX_CHANGES, restartSections } from "./diff.ts";
-import { ConfigFolder, minimal } from "./testing.ts";
+import { ConfigFolder, minimal } from "./test-support.ts";
 import type { ApplicationConfig, RelayConfig } from "./types.ts";
 
 let folder: ConfigFolder;

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { schemaText } from "../commands/schema.ts";
 import { publishedSchema } from "./json-schema.ts";
 import { documentedSections, optionRows, withOptionTables } from "./option-tables.ts";
 import { SECTION_NAMES } from "./schema.ts";
-import { ConfigFolder, problemsOf } from "./testing.ts";
+import { ConfigFolder, problemsOf } from "./test-support.ts";
 
 const DOCS = new URL("../../../../docs/", import.meta.url);
 const GUIDE = new URL("configure.md", DOCS);
@@ -45,14 +45,14 @@ describe("every example of docs/configure.md passes check", () => {
   const blocks = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] as string);
   const complete = blocks.find((block) => block.startsWith("authUrl:")) ?? "";
   let folder: ConfigFolder;
-  beforeEach(() => {
+  beforeAll(() => {
     folder = new ConfigFolder();
     folder.certificate("tls", ["*.example.com", "*.preview.example.com"]);
     folder.certificate("other", ["other.example.org"]);
     folder.write("github.secret", "secret");
     Object.assign(folder.env, { CORP_SECRET: "secret", SMTP_URL: "smtps://user:password@mail.example.com" });
   });
-  afterEach(() => folder[Symbol.dispose]());
+  afterAll(() => folder[Symbol.dispose]());
 
   test.each(blocks.map((block, index) => [index + 1, block] as const))("block %i", async (_number, block) => {
     // A block that is no whole file stands for a change of the complete one.

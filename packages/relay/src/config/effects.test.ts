@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { diffConfigs } from "./diff.ts";
 import type { LoadResult } from "./load.ts";
 import { optionRows } from "./option-tables.ts";
-import { ConfigFolder, geoDatabase } from "./testing.ts";
+import { ConfigFolder, geoDatabase } from "./test-support.ts";
 
 // R-J5: an option that is accepted and does nothing is a lie. Here each documented option is changed by itself, and what
 // the relay would run on must change with it; below, each value that the relay runs on must be read somewhere.
@@ -104,14 +104,14 @@ const CHANGES: Readonly<Record<string, unknown>> = {
 };
 
 let folder: ConfigFolder;
-beforeEach(() => {
+beforeAll(() => {
   folder = new ConfigFolder();
   for (const name of ["a", "b"]) folder.certificate(name, ["*.example.com"]);
   folder.write("a.mmdb", geoDatabase());
   folder.write("b.mmdb", geoDatabase("GeoIP2-Country"));
   Object.assign(folder.env, { ONE: "one", TWO: "two" });
 });
-afterEach(() => folder[Symbol.dispose]());
+afterAll(() => folder[Symbol.dispose]());
 
 /** Options that hold no others. */
 function leaves(): readonly string[] {
@@ -170,7 +170,10 @@ describe("what the relay runs on is read outside of the configuration", () => {
     const collect = (value: unknown): void => {
       if (Array.isArray(value)) value.forEach(collect);
       else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-        for (const [key, inner] of Object.entries(value)) if (!LATER.includes(key)) void (keys.add(key), collect(inner));
+        for (const [key, inner] of Object.entries(value).filter(([name]) => !LATER.includes(name))) {
+          keys.add(key);
+          collect(inner);
+        }
       }
     };
     collect(config);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
@@ -8,9 +9,9 @@ test("a value on one line is the same value again", () => {
   const value = fc.oneof(
     scalar,
     fc.array(scalar, { maxLength: 4 }),
-    fc.dictionary(fc.stringMatching(/^[a-z][a-zA-Z]{0,9}x$/), scalar, { maxKeys: 4 }),
+    fc.dictionary(fc.stringMatching(/^[a-z][a-zA-Z]{0,9}x$/), scalar, { maxKeys: 4, noNullPrototype: true }),
   );
-  fc.assert(fc.property(value, (one) => void expect(parse(flow(one))).toEqual(one)));
+  fc.assert(fc.property(value, (one) => isDeepStrictEqual(parse(flow(one)), one)));
 });
 
 test("people see quotes only where they are needed", () => {

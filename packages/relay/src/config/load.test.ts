@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ConfigCode } from "./problem.ts";
 import { renderProblems } from "./render.ts";
 import { parseIp } from "../authz/ip.ts";
-import { ConfigFolder, geoDatabase, minimal, problemsOf } from "./testing.ts";
+import { ConfigFolder, geoDatabase, minimal, problemsOf } from "./test-support.ts";
 
 let folder: ConfigFolder;
 beforeEach(() => {

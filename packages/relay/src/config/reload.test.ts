@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { loadConfig, type LoadResult } from "./load.ts";
 import { ConfigReloader, type ReloadOutcome } from "./reload.ts";
-import { ConfigFolder, minimal } from "./testing.ts";
+import { ConfigFolder, minimal } from "./test-support.ts";
 import type { RelayConfig } from "./types.ts";
 
 let folder: ConfigFolder;

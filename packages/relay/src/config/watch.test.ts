@@ -1,7 +1,7 @@
 import { renameSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "@sallyport/shared/clock";
-import { ConfigFolder } from "./testing.ts";
+import { ConfigFolder } from "./test-support.ts";
 import { DEBOUNCE_MS, FileWatcher, POLL_MS } from "./watch.ts";
 
 let folder: ConfigFolder;
