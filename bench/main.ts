@@ -42,7 +42,7 @@ async function run(options: Options): Promise<number> {
   if (busy > BUSY_LOAD) process.stderr.write(`note: the machine is busy (load ${busy.toFixed(1)}): read the ratios, not the figures\n`);
   if (options.build) await build();
   await using stack = new AsyncDisposableStack();
-  const measurements = await measure(rows, createContext(stack, options.quick));
+  const measurements = await measure(rows, createContext(stack, options));
   if (options.json !== undefined) writeFileSync(options.json, toJson(measurements, about));
   return 0;
 }

@@ -17,6 +17,8 @@ export interface OursOptions {
   /** Origin port by path prefix: "/" and others. */
   readonly origins: Readonly<Record<string, number>>;
   readonly authority?: Authority | undefined;
+  /** Folder for CPU profiles. */
+  readonly profile?: string | undefined;
   readonly relay?: Partial<RelayOptions>;
   readonly connector?: Partial<ConnectorOptions>;
 }
@@ -29,7 +31,17 @@ export interface Ours {
 }
 
 export async function startOurs(stack: AsyncDisposableStack, options: OursOptions): Promise<Ours> {
-  const { authority } = options;
+  const { authority, profile } = options;
+  const profiled = (name: string): { readonly nodeArgs?: readonly string[] } =>
+    profile === undefined
+      ? {}
+      : {
+          nodeArgs: [
+            "--cpu-prof",
+            `--cpu-prof-dir=${profile}`,
+            `--cpu-prof-name=${name}-${process.pid}-${performance.now().toFixed(0)}.cpuprofile`,
+          ],
+        };
   const applications = Object.keys(options.origins).map((path) => ({
     name: serviceName(path),
     hostname: "app.relay.localhost",
@@ -37,13 +49,19 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
     policies: POLICIES,
   }));
   const tls = authority && (await authority.issue("relay", ["*.relay.localhost", "127.0.0.1"]));
-  const relay = await startRelay(stack, { applications, config: { limits: LIMITS }, ...(tls && { tls }), ...options.relay });
+  const relay = await startRelay(stack, {
+    applications,
+    config: { limits: LIMITS },
+    ...(tls && { tls }),
+    ...profiled("relay"),
+    ...options.relay,
+  });
   const token = await relay.createServiceToken("bench");
   const services = Object.fromEntries(
     Object.entries(options.origins).map(([path, port]) => [serviceName(path), `http://127.0.0.1:${port}`]),
   );
   const env = authority && { env: { NODE_EXTRA_CA_CERTS: authority.caFile } };
-  const connector = await startConnector(stack, relay, { services, ...env, ...options.connector });
+  const connector = await startConnector(stack, relay, { services, ...env, ...profiled("connector"), ...options.connector });
   const url = `${tls ? "https" : "http"}://127.0.0.1:${relay.port}`;
   return {
     relay,

@@ -22,6 +22,12 @@ export interface Origins {
   readonly bigFile: string;
 }
 
+export interface RigOptions {
+  readonly tls: boolean;
+  /** Folder for CPU profiles of relay and connector. */
+  readonly profile?: string | undefined;
+}
+
 export interface Bed extends Rig {
   readonly origins: Origins;
   readonly product: Ours;
@@ -49,12 +55,12 @@ function sparse(file: string, bytes: number): void {
   closeSync(handle);
 }
 
-export async function startRig(stack: AsyncDisposableStack, origins: Origins, { tls }: { readonly tls: boolean }): Promise<Bed> {
+export async function startRig(stack: AsyncDisposableStack, origins: Origins, { tls, profile }: RigOptions): Promise<Bed> {
   const { folder } = origins;
   const next = { "/": origins.nginxPort, "/sink": origins.sinkPort };
   const authority = tls ? await createAuthority(scratchFolder(stack, "sallyport-bench-ca")) : undefined;
   const [ours, issued] = await Promise.all([
-    startOurs(stack, { origins: next, authority }),
+    startOurs(stack, { origins: next, authority, profile }),
     authority?.issue("nginx", ["*.relay.localhost", "127.0.0.1"]),
   ]);
   const suffix = tls ? "-tls" : "";
