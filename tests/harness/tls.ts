@@ -33,7 +33,7 @@ export async function createAuthority(folder: string): Promise<Authority> {
     "-out",
     caFile,
     "-days",
-    "2",
+    "90",
     "-subj",
     "/CN=Test CA",
     ...constraints,

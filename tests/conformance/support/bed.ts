@@ -15,14 +15,16 @@ import { openState } from "@sallyport/relay/state/state";
 import { systemClock } from "@sallyport/shared/clock";
 import { generateTunnelKeyPair, type TunnelCredential } from "@sallyport/shared/credential-file";
 import type { OpenHead } from "@sallyport/shared/protocol/head";
+import { afterAll, beforeAll, beforeEach } from "vitest";
 import { eventually, freePort, scratchFolder } from "../../harness/scratch.ts";
 import { createAuthority } from "../../harness/tls.ts";
 import { stringify } from "yaml";
 import { RecordingOrigin } from "./origin.ts";
+import { startPortForward } from "./port-forward.ts";
 
-export const AUTH_HOST = "auth.relay.localhost";
+export const AUTH_HOST = "auth.example.test";
 /** Port 443 is the public one: listeners stand behind a port forwarding, as they often do. */
-export const AUTH_URL = "https://auth.relay.localhost";
+export const AUTH_URL = "https://auth.example.test";
 
 export interface Token {
   readonly clientId: string;
@@ -88,13 +90,16 @@ export class Bed {
 const everyone = [{ everyone: true }];
 
 function relayYaml(bed: Bed, options: BedOptions, certificate: { certificateFile: string; privateKeyFile: string }): unknown {
-  const app = { hostname: "app.relay.localhost", tunnel: "office" };
+  const app = { hostname: "app.example.test", tunnel: "office" };
   const open = { tunnel: "office", service: "open", policies: ["public"] };
   return {
     authUrl: AUTH_URL,
     listen: [
       { address: `127.0.0.1:${bed.port}` },
-      { address: `127.0.0.1:${bed.tlsPort}`, tls: { cert: { file: certificate.certificateFile }, key: { file: certificate.privateKeyFile } } },
+      {
+        address: `127.0.0.1:${bed.tlsPort}`,
+        tls: { cert: { file: certificate.certificateFile }, key: { file: certificate.privateKeyFile } },
+      },
     ],
     admin: { address: "127.0.0.1:0" },
     state: join(bed.folder, "state"),
@@ -111,14 +116,28 @@ function relayYaml(bed: Bed, options: BedOptions, certificate: { certificateFile
       { name: "admin", ...app, path: "/admin", service: "admin", policies: ["programs"] },
       { name: "staff", ...app, path: "/staff", service: "admin", policies: ["staff"] },
       { name: "stripped", ...app, path: "/files", service: "stripped", policies: ["public"] },
-      { name: "wild", hostname: "*.wild.relay.localhost", ...open },
-      { name: "underscore", hostname: "underscore.relay.localhost", ...open, keepUnderscoreHeaders: true },
-      { name: "basic", hostname: "basic.relay.localhost", tunnel: "office", service: "open", policies: ["programs"], serviceTokens: { basic: true } },
-      { name: "json", hostname: "json.relay.localhost", tunnel: "office", service: "open", policies: ["programs"], serviceTokens: { jsonHeader: "X-Token" } },
-      { name: "small", hostname: "small.relay.localhost", ...open, limits: { maxRequestBody: "10B" } },
-      { name: "readonly", hostname: "readonly.relay.localhost", ...open, policies: ["readers"] },
-      { name: "lab", hostname: "lab.relay.localhost", tunnel: "lab", service: "open", policies: ["public"] },
-      { name: "unserved", hostname: "unserved.relay.localhost", tunnel: "office", service: "no-such-service", policies: ["public"] },
+      { name: "wild", hostname: "*.wild.example.test", ...open },
+      { name: "underscore", hostname: "underscore.example.test", ...open, keepUnderscoreHeaders: true },
+      {
+        name: "basic",
+        hostname: "basic.example.test",
+        tunnel: "office",
+        service: "open",
+        policies: ["programs"],
+        serviceTokens: { basic: true },
+      },
+      {
+        name: "json",
+        hostname: "json.example.test",
+        tunnel: "office",
+        service: "open",
+        policies: ["programs"],
+        serviceTokens: { jsonHeader: "X-Token" },
+      },
+      { name: "small", hostname: "small.example.test", ...open, limits: { maxRequestBody: "10B" } },
+      { name: "readonly", hostname: "readonly.example.test", ...open, policies: ["readers"] },
+      { name: "lab", hostname: "lab.example.test", tunnel: "lab", service: "open", policies: ["public"] },
+      { name: "unserved", hostname: "unserved.example.test", tunnel: "office", service: "no-such-service", policies: ["public"] },
       ...(options.applications ?? []),
     ],
     ...options.relay,
@@ -147,7 +166,7 @@ function seedState(bed: Bed, folder: string): void {
 
 async function startRelay(bed: Bed, options: BedOptions): Promise<void> {
   const authority = await createAuthority(bed.folder);
-  const names = [AUTH_HOST, "*.relay.localhost", "*.wild.relay.localhost"];
+  const names = [AUTH_HOST, "*.example.test", "*.wild.example.test"];
   const certificate = await authority.issue("relay", names);
   bed.ca = readFileSync(authority.caFile, "utf8");
   const file = join(bed.folder, "relay.yaml");
@@ -159,14 +178,14 @@ async function startRelay(bed: Bed, options: BedOptions): Promise<void> {
   await bed.relay.start();
 }
 
-async function startConnector(bed: Bed, options: BedOptions): Promise<void> {
+async function startConnector(bed: Bed, options: BedOptions, forward: string): Promise<void> {
   const caFile = join(bed.folder, "ca.crt");
   const document = {
-    relay: `${AUTH_URL}:${bed.tlsPort}`,
+    relay: AUTH_URL,
     // One connection: what was sent before is seen before.
     connections: 1,
     ca: { file: caFile },
-    proxy: "none",
+    proxy: forward,
     services: {
       open: { url: bed.open.url, ...options.service },
       admin: { url: bed.admin.url },
@@ -197,7 +216,10 @@ async function startConnector(bed: Bed, options: BedOptions): Promise<void> {
     clock: systemClock,
   });
   await bed.connector.start();
-  await eventually(() => bed.connector.status().ready, { what: "the connector to be ready", context: () => JSON.stringify(bed.logLines.slice(-5)) });
+  await eventually(() => bed.connector.status().ready, {
+    what: "the connector to be ready",
+    context: () => JSON.stringify(bed.logLines.slice(-5)),
+  });
 }
 
 /** A running bed that ends with the stack. */
@@ -213,10 +235,28 @@ export async function createBed(stack: AsyncDisposableStack, options: BedOptions
   }
   await startRelay(bed, options);
   stack.defer(() => bed.relay.close("end of test", 0));
-  await startConnector(bed, options);
+  await startConnector(bed, options, await startPortForward(stack, bed.tlsPort));
   stack.defer(async () => {
     bed.connector.close();
     await bed.connector.ended;
   });
   return bed;
+}
+
+/** The bed of a test file: made before its first test, ended after its last, the answers of the origins reset for each. */
+export function useBed(options: BedOptions = {}): () => Bed {
+  const stack = new AsyncDisposableStack();
+  let bed: Bed | undefined;
+  beforeAll(async () => {
+    bed = await createBed(stack, options);
+  });
+  beforeEach(() => {
+    bed?.open.reset();
+    bed?.admin.reset();
+  });
+  afterAll(() => stack.disposeAsync());
+  return () => {
+    if (bed === undefined) throw new Error("the bed is made in beforeAll");
+    return bed;
+  };
 }

@@ -117,7 +117,10 @@ export class RecordingOrigin {
 /** The first whole request of `text`; a string in its place says why it is none; undefined when more must come. */
 function take(text: string, head: string, connection: number): { length: number; request: RecordedRequest | string } | undefined {
   const [line = "", ...fieldLines] = head.slice(0, -HEAD_END.length).split("\r\n");
-  const bad = (problem: string): { length: number; request: string } => ({ length: text.length, request: `${problem}: ${JSON.stringify(head)}` });
+  const bad = (problem: string): { length: number; request: string } => ({
+    length: text.length,
+    request: `${problem}: ${JSON.stringify(head)}`,
+  });
   const match = REQUEST_LINE.exec(line);
   if (match === null) return bad("request line");
   const fields: (readonly [string, string])[] = [];
@@ -134,7 +137,8 @@ function take(text: string, head: string, connection: number): { length: number;
   const rest = text.slice(head.length);
   const body = codings.length > 0 ? takeChunks(rest) : takeLength(rest, lengths[0] ?? "0");
   if (body === undefined) return undefined;
-  if (typeof body === "string" || codings.some((coding) => coding !== "chunked")) return bad(`body ${typeof body === "string" ? body : "coding"}`);
+  if (typeof body === "string" || codings.some((coding) => coding !== "chunked"))
+    return bad(`body ${typeof body === "string" ? body : "coding"}`);
   const length = head.length + body.length;
   const [, method = "", target = ""] = match;
   return { length, request: { raw: text.slice(0, length), line, method, target, fields, body: body.content, connection, values } };
@@ -149,7 +153,7 @@ function takeLength(text: string, declared: string): { content: string; length: 
 /** Only what a writer without fantasy produces: lower- or upper-case hexadecimal, no extension, no trailers. */
 function takeChunks(text: string): { content: string; length: number } | string | undefined {
   let content = "";
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const lineEnd = text.indexOf("\r\n", at);
     if (lineEnd < 0) return undefined;
     const size = text.slice(at, lineEnd);

@@ -71,7 +71,10 @@ export async function expectDenied(bed: Bed, bytes: string, refusal: Refusal, me
 }
 
 export function expectRefusal(response: WireResponse, { status, code }: Refusal): void {
-  expect({ status: response.status, code: response.value("sallyport-error") }).toEqual({ status, code: code ?? response.value("sallyport-error") });
+  expect({ status: response.status, code: response.value("sallyport-error") }).toEqual({
+    status,
+    code: code ?? response.value("sallyport-error"),
+  });
   expect(response.value("sallyport-error")).toMatch(/^ERR_/);
   expect(response.value("sallyport-request-id")).toBeTruthy();
   expect(response.value("cache-control")).toBe("no-store");
@@ -104,7 +107,7 @@ export interface Http2Answer {
   readonly trailers: Readonly<Record<string, unknown>>;
 }
 
-export async function http2Session(bed: Bed, serverName = "app.relay.localhost"): Promise<ClientHttp2Session & AsyncDisposable> {
+export async function http2Session(bed: Bed, serverName = "app.example.test"): Promise<ClientHttp2Session & AsyncDisposable> {
   const socket = connectTls({ host: "127.0.0.1", port: bed.tlsPort, servername: serverName, ca: bed.ca, ALPNProtocols: ["h2"] });
   const session = connectHttp2(`https://${serverName}`, { createConnection: () => socket });
   session.on("error", () => {});
@@ -141,6 +144,6 @@ export async function http2Exchange(session: ClientHttp2Session, headers: readon
 }
 
 /** The pseudo-fields of a GET, in a flat list. */
-export function pseudo(path: string, authority = "app.relay.localhost", method = "GET"): string[] {
+export function pseudo(path: string, authority = "app.example.test", method = "GET"): string[] {
   return [":method", method, ":path", path, ":scheme", "https", ":authority", authority];
 }

@@ -16,13 +16,16 @@ export interface WireResponse {
 export function readResponses(raw: string, methods: readonly string[] = []): readonly WireResponse[] {
   const responses: WireResponse[] = [];
   let final = 0;
-  for (let at = 0; at < raw.length; ) {
+  for (let at = 0; at < raw.length;) {
     const end = raw.indexOf("\r\n\r\n", at);
     if (end < 0) throw new Error(`not a response: ${JSON.stringify(raw.slice(at))}`);
     const [line = "", ...lines] = raw.slice(at, end).split("\r\n");
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1]);
     if (!(status >= 100)) throw new Error(`not a status line: ${JSON.stringify(line)}`);
-    const fields = lines.map((text): readonly [string, string] => [text.slice(0, text.indexOf(":")), text.slice(text.indexOf(":") + 1).trim()]);
+    const fields = lines.map((text): readonly [string, string] => [
+      text.slice(0, text.indexOf(":")),
+      text.slice(text.indexOf(":") + 1).trim(),
+    ]);
     const values = (name: string): string[] => fields.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
     const bare = status < 200 || status === 204 || status === 304 || methods[final] === "HEAD";
     const rest = raw.slice(end + 4);
@@ -51,7 +54,7 @@ function readBody(text: string, values: (name: string) => readonly string[]): Bo
 
 function readChunks(text: string): Body {
   let content = "";
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const lineEnd = text.indexOf("\r\n", at);
     const size = Number.parseInt(text.slice(at, lineEnd), 16);
     if (lineEnd < 0 || !Number.isSafeInteger(size)) return { content, length: text.length, complete: false };
@@ -79,7 +82,7 @@ export interface Written {
 
 /** The bytes of one HTTP/1.1 request; nothing is checked or corrected. */
 export function write(target: string, options: Written = {}): string {
-  const { method = "GET", host = "app.relay.localhost", fields = [], body = "", close = true, version = "1.1" } = options;
+  const { method = "GET", host = "app.example.test", fields = [], body = "", close = true, version = "1.1" } = options;
   const lines = [`${method} ${target} HTTP/${version}`, `Host: ${host}`, ...(close ? ["Connection: close"] : []), ...fields];
   return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }
