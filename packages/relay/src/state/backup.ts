@@ -1,6 +1,7 @@
 // A backup is one file: the state database, compressed. With a passphrase it is sealed and holds everything, private
 // keys included; without one it holds no private key and no master secret (R-G6). Records are files of their own
-// and not part of it. Used by commands only; the relay makes the copy, the command seals it.
+// and not part of it; nor are sessions, or a restore would bring back logins that were ended since: after a restore people
+// sign in again. Used by commands only; the relay makes the copy, the command seals it.
 //
 //   "SALLYPORT-BACKUP-1\n" · mode (1 byte) · mode 0: gzip | mode 1: salt (16) · nonce (12) · AES-256-GCM(gzip) · tag (16)
 
@@ -36,6 +37,7 @@ export interface RestoreReport {
 
 /** Packs a copy made by State.copyTo. Without passphrase the private keys are removed from the copy first. */
 export function packBackup(copyPath: string, passphrase: string | undefined): Buffer {
+  forgetSessions(copyPath);
   if (passphrase === undefined) {
     removeSecrets(copyPath);
     return Buffer.concat([MAGIC, Buffer.from([MODE_WITHOUT_KEYS]), gzipSync(readFileSync(copyPath))]);
@@ -147,6 +149,15 @@ function inspect(path: string): RestoreReport {
       credentials: count("credentials"),
       serviceTokens: count("service_tokens"),
     };
+  } finally {
+    db.close();
+  }
+}
+
+function forgetSessions(path: string): void {
+  const db = openCopy(path);
+  try {
+    db.exec("PRAGMA secure_delete = ON; DELETE FROM sessions; VACUUM");
   } finally {
     db.close();
   }

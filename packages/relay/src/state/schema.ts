@@ -55,4 +55,19 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX events_at ON events (at);
   CREATE INDEX events_type ON events (type, at);
   `,
+  `
+  -- One row per login that is live; ending a session deletes its row, so that nothing can bring it back (R-I1).
+  -- identity is JSON; refresh_token is sealed with a key derived from the master secret (state/session-rows.ts).
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    secret_hash BLOB NOT NULL UNIQUE CHECK (length(secret_hash) = 32),
+    identity TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    claims_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    provider_session_id TEXT,
+    refresh_token BLOB
+  ) STRICT;
+  `,
 ];

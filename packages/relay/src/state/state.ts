@@ -9,8 +9,10 @@ import { createEventIndex, type EventIndex } from "./events.ts";
 import { readFact, writeFact } from "./facts.ts";
 import { createKeyStore, type KeyStore } from "./keys.ts";
 import { createServiceTokenStore, type ServiceTokenStore } from "./service-tokens.ts";
+import type { SessionStore } from "../authn/session.ts";
+import { createSessionStore, type SessionMaintenance } from "./sessions.ts";
 
-/** How often "last seen" and "last used" are stored. */
+/** How often "last seen" and "last used" are stored, and sessions that are over are cleared away. */
 export const FLUSH_INTERVAL_MS = 60_000;
 /** How often keys and the event index are looked after. */
 export const MAINTENANCE_INTERVAL_MS = 3_600_000;
@@ -32,6 +34,7 @@ export interface State {
   readonly credentials: CredentialStore;
   readonly serviceTokens: ServiceTokenStore;
   readonly keys: KeyStore;
+  readonly sessions: SessionStore & SessionMaintenance;
   readonly events: EventIndex;
   /** The newest sealed batch of the record (observe/record.ts), kept apart from the files it vouches for. */
   readonly recordHead: { read(): string | undefined; write(head: string): void };
@@ -58,13 +61,16 @@ function assemble(db: Database, folder: string, clock: Clock, onError: (error: u
   const credentials = createCredentialStore(db, clock);
   const serviceTokens = createServiceTokenStore(db, clock);
   const keys = createKeyStore(db, clock);
+  const sessions = createSessionStore({ db, clock, sealingKey: keys.secret("session-refresh-token"), onError });
   const events = createEventIndex(db);
 
   const flush = (): void => {
     credentials.flush();
     serviceTokens.flush();
+    sessions.flush();
   };
   const stopFlushing = every(clock, FLUSH_INTERVAL_MS, flush, onError);
+  const stopSweeping = every(clock, FLUSH_INTERVAL_MS, () => sessions.sweep(), onError);
   const stopMaintenance = every(
     clock,
     MAINTENANCE_INTERVAL_MS,
@@ -81,6 +87,7 @@ function assemble(db: Database, folder: string, clock: Clock, onError: (error: u
     credentials,
     serviceTokens,
     keys,
+    sessions,
     events,
     recordHead: {
       read: () => {
@@ -94,6 +101,7 @@ function assemble(db: Database, folder: string, clock: Clock, onError: (error: u
       if (!open) return;
       open = false;
       stopFlushing();
+      stopSweeping();
       stopMaintenance();
       try {
         flush();
