@@ -193,7 +193,13 @@ async function play([title, accept, run]: Scenario): Promise<Session> {
   const causes: string[] = [];
   const onClosed = (cause: { readonly kind: string }): void => void causes.push(cause.kind);
   const relay = new MuxConnection({ role: "relay", transport: relayEnd, budget, clock, handler: { onClosed } });
-  const connector = new MuxConnection({ role: "connector", transport: connectorEnd, budget, clock, handler: { acceptStream: accept, onClosed } });
+  const connector = new MuxConnection({
+    role: "connector",
+    transport: connectorEnd,
+    budget,
+    clock,
+    handler: { acceptStream: accept, onClosed },
+  });
   await run({
     relay,
     connector,
@@ -214,7 +220,9 @@ async function play([title, accept, run]: Scenario): Promise<Session> {
   });
   if (causes.includes("violation") || causes.includes("dead")) throw new Error(`${title}: not a valid session (${causes.join()})`);
   relayEnd.cut();
-  const opens = toConnector.filter((frame) => frame[0] === FrameType.OPEN).map((frame) => ({ id: frame.readUInt32BE(4) & 0x7fff_ffff, end: (frame[4] as number) > 127 }));
+  const opens = toConnector
+    .filter((frame) => frame[0] === FrameType.OPEN)
+    .map((frame) => ({ id: frame.readUInt32BE(4) & 0x7fff_ffff, end: (frame[4] as number) > 127 }));
   return { title, toRelay, toConnector, opens };
 }
 
