@@ -23,9 +23,13 @@ async function measure(rows: readonly Row[], context: Context): Promise<readonly
   process.stdout.write(`${HEADING}\n`);
   for (const row of rows) {
     context.progress(`${row.id}: ${row.title}`);
-    const measurement = { row, result: await row.run(context) };
-    measurements.push(measurement);
-    process.stdout.write(`${lines(measurement)}\n`);
+    try {
+      const measurement = { row, result: await row.run(context) };
+      measurements.push(measurement);
+      process.stdout.write(`${lines(measurement)}\n`);
+    } catch (error) {
+      process.stdout.write(`${row.id}  FAILED: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
   }
   return measurements;
 }
@@ -44,7 +48,7 @@ async function run(options: Options): Promise<number> {
   await using stack = new AsyncDisposableStack();
   const measurements = await measure(rows, createContext(stack, options));
   if (options.json !== undefined) writeFileSync(options.json, toJson(measurements, about));
-  return 0;
+  return measurements.length === rows.length ? 0 : 1;
 }
 
 killAllOnSignals();

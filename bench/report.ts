@@ -20,7 +20,7 @@ function number(value: number | undefined): string {
 
 function goalText({ of, atLeast, atMost }: Goal, unit: string): string {
   const limit = atLeast === undefined ? `<= ${atMost}` : `>= ${atLeast}`;
-  return of === "ratio" ? `${limit} x` : `${limit} ${unit}`;
+  return of === "ratio" ? `${limit} x` : `${limit} ${of === "ours" ? unit : of}`;
 }
 
 function verdict(row: Row, result: Result): string {
@@ -44,7 +44,8 @@ export function lines({ row, result }: Measurement): string {
   const variants = (result.variants ?? []).map((one) =>
     columns([`  ${one.name}`, number(one.ours), number(one.reference), number(one.ratio), result.unit]),
   );
-  return [main, ...variants, ...(result.notes ?? []).map((note) => `  ${note}`)].join("\n");
+  const figures = Object.entries(result.figures ?? {}).map(([unit, value]) => columns(["", number(value), "", "", unit]));
+  return [main, ...variants, ...figures, ...(result.notes ?? []).map((note) => `  ${note}`)].join("\n");
 }
 
 export function machine(): Readonly<Record<string, unknown>> {

@@ -42,9 +42,7 @@ async function read(socket: Socket, side: Side, path: string, bodyBytes: number)
     const wireBytes = end + 4 + bodyBytes;
     const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
     if (!head.startsWith("HTTP/1.1 200 ") || Number(length) !== bodyBytes || received.length > wireBytes) {
-      throw new Error(
-        `${side.name} answered ${path} with something else than 200 and ${bodyBytes} bytes:\n${received.toString("latin1", 0, 2_000)}`,
-      );
+      throw new Error(`${side.name} answered ${path} with something else than 200 and ${bodyBytes} bytes:\n${head}`);
     }
     if (received.length === wireBytes) return { wireBytes };
   }

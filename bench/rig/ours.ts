@@ -10,6 +10,7 @@ import type { Side } from "../measure/side.ts";
 
 /** Beyond what the memory rows open from one address. */
 const LIMITS = { connectionsPerAddress: 40_000, streamsPerTunnel: 40_000, streamsPerIdentity: 40_000 };
+const MAX_ORIGIN_CONNECTIONS = 40_000;
 /** A person's policy is looked at first, then the one for programs that lets the service token in. */
 const POLICIES = ["staff", "programs"];
 
@@ -58,7 +59,10 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
   });
   const token = await relay.createServiceToken("bench");
   const services = Object.fromEntries(
-    Object.entries(options.origins).map(([path, port]) => [serviceName(path), `http://127.0.0.1:${port}`]),
+    Object.entries(options.origins).map(([path, port]) => [
+      serviceName(path),
+      { url: `http://127.0.0.1:${port}`, maxConnections: MAX_ORIGIN_CONNECTIONS },
+    ]),
   );
   const env = authority && { env: { NODE_EXTRA_CA_CERTS: authority.caFile } };
   const connector = await startConnector(stack, relay, { services, ...env, ...profiled("connector"), ...options.connector });

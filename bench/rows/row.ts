@@ -5,8 +5,8 @@ import type { Origins, Bed } from "../rig/rig.ts";
 import type { Settings } from "../settings.ts";
 
 export interface Goal {
-  /** `ratio` is held against it, or `ours` where a row has a limit of its own. */
-  readonly of: "ratio" | "ours";
+  /** What is held against it: `ratio`, `ours` where a row has a limit of its own, or one of {@link Result.figures}. */
+  readonly of: string;
   readonly atLeast?: number;
   readonly atMost?: number;
 }
@@ -23,6 +23,8 @@ export interface Result {
   readonly ratio?: number;
   readonly unit: string;
   readonly runs: readonly unknown[];
+  /** Further figures, by unit. */
+  readonly figures?: Readonly<Record<string, number>>;
   readonly variants?: readonly Variant[];
   /** What a reader needs beside the figures. */
   readonly notes?: readonly string[];
@@ -52,7 +54,7 @@ export interface Row {
 }
 
 export function isMet(goal: Goal, result: Result): boolean {
-  const value = goal.of === "ratio" ? result.ratio : result.ours;
+  const value = goal.of === "ratio" ? result.ratio : goal.of === "ours" ? result.ours : result.figures?.[goal.of];
   if (value === undefined) return false;
   return value >= (goal.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (goal.atMost ?? Number.POSITIVE_INFINITY);
 }
