@@ -33,6 +33,8 @@ export interface RefusalContext {
   readonly atMs?: number | undefined;
 }
 
+const ALLOWED_METHODS: Fields = ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"];
+
 export interface AnsweredRefusal {
   readonly status: number;
   /** Bytes of the body that were handed to the engine. */
@@ -51,7 +53,7 @@ export function respondWith(exchange: IngressExchange, code: RefusalCode, contex
   const retryAfterS = context.retryAfterS ?? refusal.retryAfterS;
   if (retryAfterS !== undefined) fields.push("Retry-After", String(Math.max(1, Math.ceil(retryAfterS))));
   // RFC 9110 section 15.5.6: a 405 names what is allowed; TRACE, TRACK and CONNECT are refused for every target.
-  if (refusal.status === 405) fields.push("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  if (refusal.status === 405) fields.push(...ALLOWED_METHODS);
   if (refusal.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   if (context.fields !== undefined) fields.push(...context.fields);
   if (refusal.closes === true) exchange.closeConnectionAfter();
@@ -110,6 +112,7 @@ export function rawRefusal(code: RefusalCode, requestId: string, nowMs: number):
   const refusal: Refusal = REFUSALS[code];
   const body = jsonBody(code, refusal, { requestId });
   const fields = [...commonFields(code, refusal, requestId), "Content-Type", "application/json; charset=utf-8"];
+  if (refusal.status === 405) fields.push(...ALLOWED_METHODS);
   fields.push("Content-Length", String(Buffer.byteLength(body)), "Date", new Date(nowMs).toUTCString(), "Connection", "close");
   let head = `HTTP/1.1 ${refusal.status} ${refusal.title}\r\n`;
   for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
