@@ -4,7 +4,9 @@ import { defineConfig } from "vitest/config";
 // Workspace packages resolve to their TypeScript sources, so unit tests never run a stale build.
 const conditions = ["sallyport-source", "node", "import", "module", "default"];
 const resolve = { conditions };
-const ssr = { resolve: { conditions, externalConditions: conditions } };
+// What is loaded outside of Vite goes by these: with "import" among them, require() inside a CommonJS package would
+// get the module build of its own dependencies.
+const ssr = { resolve: { conditions, externalConditions: ["sallyport-source", "node"] } };
 
 // These drive the built command lines: they are built first, and no child process outlives its worker.
 const harness = { globalSetup: ["tests/harness/build.ts"], setupFiles: ["tests/harness/setup.ts"] };
