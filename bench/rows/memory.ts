@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MemorySampler, residentBytes } from "../../tests/harness/memory.ts";
 import type { Program } from "../../tests/harness/program.ts";
-import { runLoad } from "../measure/load.ts";
 import { cpuSeconds } from "../measure/cpu.ts";
+import { probe } from "../measure/probe.ts";
 import { startOurs } from "../rig/ours.ts";
 import type { Ours } from "../rig/ours.ts";
 import { startHelper, told } from "../rig/program.ts";
@@ -15,7 +15,6 @@ import type { Context, Result, Row } from "./row.ts";
 
 const KIB = 1024;
 const MB = 1e6;
-const WARM_UP_SECONDS = 3;
 const OPENING_TIMEOUT_MS = 180_000;
 /** Descriptors that a process has open beside those of the row. */
 const SPARE_FILES = 1_000;
@@ -29,10 +28,12 @@ function needFiles(count: number): void {
     throw new Error(`this row needs ${needed} open files per process, the limit is ${limit}: raise it (ulimit -n ${needed})`);
 }
 
-/** Caches, compiled code and heap have their usual size afterwards. */
-async function warmUp({ side, headers }: Ours): Promise<void> {
-  const load = { path: "/small", visitors: settings.SMALL_VISITORS, bodyBytes: settings.SMALL_BYTES, seconds: WARM_UP_SECONDS, vary: true };
-  await runLoad({ ours: side, reference: side, headers }, side, load);
+/**
+ * One request through everything, then rest. No load before: memory that garbage took once and gave back would be used
+ * again without growing the process, and the row would flatter. What is compiled meanwhile counts as the row's.
+ */
+async function beginQuietly({ side, headers }: Ours): Promise<void> {
+  await probe(side, "/small", headers, settings.SMALL_BYTES);
   await settle();
 }
 
@@ -52,7 +53,7 @@ async function idleWebSockets(context: Context): Promise<Result> {
   await using stack = new AsyncDisposableStack();
   // One connection carries at most 10,000 streams, and the spread over several is not exact.
   const ours = await startOurs(stack, { origins: { "/": nginxPort, "/sink": sinkPort }, connector: { config: { connections: 4 } } });
-  await warmUp(ours);
+  await beginQuietly(ours);
   const before = ours.side.pids.map(residentBytes);
   const load = startHelper(stack, "idle-websockets", [
     String(ours.relay.port),
@@ -73,7 +74,7 @@ async function slowReaders(context: Context): Promise<Result> {
   const { nginxPort } = await context.origins();
   await using stack = new AsyncDisposableStack();
   const ours = await startOurs(stack, { origins: { "/": nginxPort } });
-  await warmUp(ours);
+  await beginQuietly(ours);
   const samplers = ours.side.pids.map((pid) => new MemorySampler(pid));
   const pace = [String(settings.SLOW_READ_BYTES), String(settings.SLOW_READ_EVERY_MS)];
   const load = startHelper(stack, "slow-readers", [String(ours.relay.port), String(count), "/big", ...pace, JSON.stringify(ours.headers)]);
@@ -90,7 +91,7 @@ async function idleConnectors(context: Context): Promise<Result> {
   const { nginxPort } = await context.origins();
   await using stack = new AsyncDisposableStack();
   const ours = await startOurs(stack, { origins: { "/": nginxPort } });
-  await warmUp(ours);
+  await beginQuietly(ours);
   const relay = ours.side.pids[0];
   const before = residentBytes(relay);
   const file = join(ours.connector.folder, "many.yaml");
@@ -123,7 +124,7 @@ export const MEMORY_ROWS: readonly Row[] = [
     title: `${settings.IDLE_WEBSOCKETS} idle WebSockets through the tunnel`,
     quick: false,
     goals: [{ of: "ours", atMost: 20 }],
-    needs: ["nginx", "wrk"],
+    needs: ["nginx"],
     run: idleWebSockets,
   },
   {
@@ -131,7 +132,7 @@ export const MEMORY_ROWS: readonly Row[] = [
     title: `${settings.SLOW_READERS} slow readers of 1 GB each`,
     quick: false,
     goals: [{ of: "ours", atMost: 100 }],
-    needs: ["nginx", "wrk"],
+    needs: ["nginx"],
     run: slowReaders,
   },
   {
@@ -142,7 +143,7 @@ export const MEMORY_ROWS: readonly Row[] = [
       { of: "ours", atMost: 60 },
       { of: "% of a core", atMost: 5 },
     ],
-    needs: ["nginx", "wrk"],
+    needs: ["nginx"],
     run: idleConnectors,
   },
 ];
