@@ -107,9 +107,9 @@ describe("each kind of mistake is found at its place", () => {
     ],
     [
       "an option of a later release",
-      base.replace("service: grafana,", "service: grafana, cors: {},"),
+      base.replace("service: grafana,", "service: grafana, rateLimit: {},"),
       "ERR_CONFIG_NOT_YET",
-      "10 applications[0].cors «cors»",
+      "10 applications[0].rateLimit «rateLimit»",
     ],
     [
       "a selector of a later release",
@@ -361,7 +361,7 @@ test("a secret comes from the environment or from a file without its last newlin
   );
   const [github, pin] = result.ok ? result.config.identityProviders : [];
   expect(github?.type === "github" && github.clientSecret.reveal()).toBe("s3cr3t");
-  expect(pin?.type === "one-time-pin" && pin.smtp.url.reveal()).toBe("smtp://u:p4ss@mail.example.com");
+  expect(pin?.type === "one-time-pin" && pin.smtp?.url.reveal()).toBe("smtp://u:p4ss@mail.example.com");
   expect(JSON.stringify(result)).not.toMatch(/s3cr3t|p4ss/);
 });
 
@@ -379,6 +379,18 @@ test("no excerpt shows a secret that somebody wrote into the file by mistake", a
   const shown = renderProblems(problemsOf(result), { color: false, lines: result.lines }) + JSON.stringify(result);
   expect(problemsOf(result).length).toBeGreaterThan(3);
   expect(shown).not.toContain("s3cr3t");
+});
+
+test.each([
+  ["behind a broken value", "clientSecret: s3cr3t: x\n"],
+  ["in an unclosed bracket", "a: { clientSecret: s3cr3t, b: [\n"],
+  ["in a block", "password: |\n  s3cr3t\n  s3cr3t\nb: [\n"],
+  ["in a URL", "smtp: [ smtps://u:s3cr3t@mail.example.com\n"],
+  ["beside a duplicate key", "a: 1\na: { clientSecret: s3cr3t }\n"],
+])("nor does one of a file that is no YAML: %s", async (_title, yaml) => {
+  const result = await folder.load(yaml);
+  expect(result.ok).toBe(false);
+  expect(renderProblems(problemsOf(result), { color: false, lines: result.lines }) + JSON.stringify(result)).not.toContain("s3cr3t");
 });
 
 test("whatever the text, loading ends in a result", async () => {

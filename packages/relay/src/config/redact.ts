@@ -30,3 +30,24 @@ function keyAbove(ancestors: readonly unknown[]): string | undefined {
   if (pair === undefined || isMap(pair) || !("key" in pair)) return undefined;
   return isScalar(pair.key) && typeof pair.key.value === "string" ? pair.key.value : undefined;
 }
+
+const SECRET_LINE =
+  /^(.*?\b[\w-]*(?:secret|passw|passphrase|private_?key|api_?key|credential)[\w-]*["']?\s*:\s*)(?!\{\s*(?:env|file)\s*:)(.+)$/i;
+
+/**
+ * The same for text that is no YAML, by lines: whatever follows a key that may hold a secret, and every line below it
+ * that is indented deeper.
+ */
+export function blankByText(lines: readonly string[]): readonly string[] {
+  let within: number | undefined;
+  return lines.map((line) => {
+    const indent = line.search(/\S/);
+    if (within !== undefined && (indent === -1 || indent > within)) return "*".repeat(line.length);
+    within = undefined;
+    const match = SECRET_LINE.exec(line);
+    if (match === null) return line.replace(URL_WITH_PASSWORD, (url) => "*".repeat(url.length));
+    const [, before = "", value = ""] = match;
+    if (/^[|>]/.test(value)) within = indent;
+    return before + "*".repeat(value.length);
+  });
+}

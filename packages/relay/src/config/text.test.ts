@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { MAX_ALIASES, parseConfigText } from "./text.ts";
+import { MAX_ALIASES } from "./structure.ts";
+import { parseConfigText } from "./text.ts";
 
 const read = (yaml: string): ReturnType<typeof parseConfigText> => parseConfigText("relay.yaml", yaml);
 const codes = (yaml: string): readonly string[] => read(yaml).problems.map(({ code }) => code);
@@ -35,6 +36,19 @@ describe("aliases", () => {
 describe("size of nesting", () => {
   test.each([40, 5_000, 200_000])("%i open brackets are refused without a crash", (depth) => {
     expect(codes(`a: ${"[".repeat(depth)}${"]".repeat(depth)}`)).toContain("ERR_CONFIG_SYNTAX");
+  });
+});
+
+describe("what costs more than its bytes is refused in time", () => {
+  test.each([
+    ["open brackets", "[".repeat(4_000_000)],
+    ["aliases", `a: &a [1]\nb: [${"*a,".repeat(1_000_000)}*a]\n`],
+    ["keys", `{${Array.from({ length: 100_000 }, (_, index) => `k${index}: 1`).join(",")}, k0: 1}`],
+  ])("%s", (_what, yaml) => {
+    const startedAt = performance.now();
+    expect(codes(yaml).length).toBe(1);
+    // Seconds apart from the 24 s, and the hour, that these took: not a measure of speed.
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 });
 

@@ -2,32 +2,13 @@
 // unique string keys, no tags, no merge keys, few aliases, bounded size and depth (R-N1).
 // Must not know what the keys mean.
 
-import {
-  type Document,
-  type Node,
-  type Pair,
-  type Scalar,
-  LineCounter,
-  isAlias,
-  isCollection,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  isSeq,
-  parseDocument,
-  visit,
-} from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Scalar } from "yaml";
 import { type ConfigPath, type Finding, type Problem, formatPath, printable } from "./problem.ts";
-import { sensitiveSpans } from "./redact.ts";
+import { blankByText, sensitiveSpans } from "./redact.ts";
+import { MAX_ALIASES, parsingCost, rangeOfNode, structureFaults, TOO_DEEP } from "./structure.ts";
 
 /** 10,000 applications take about 2 MB. */
 export const MAX_CONFIG_BYTES: number = 8 * 1024 * 1024;
-/** Aliases share a list or a mapping; more of them than this is a mistake or an attack on memory. */
-export const MAX_ALIASES = 100;
-/** The deepest documented option is nine levels down. */
-export const MAX_DEPTH = 32;
-
 export interface Place {
   readonly line: number;
   readonly column: number;
@@ -50,6 +31,7 @@ export interface ConfigText {
 export function parseConfigText(file: string, text: string): ConfigText {
   const counter = new LineCounter();
   const lines = text.split(/\r\n|\n|\r/);
+  const shownLines = blankByText(lines);
   const problemAt = (place: Place, finding: Finding): Problem => ({
     severity: finding.severity ?? "error",
     file,
@@ -61,18 +43,20 @@ export function parseConfigText(file: string, text: string): ConfigText {
   });
   const unusable = (finding: Finding, offset = 0): ConfigText => ({
     file,
-    lines,
+    lines: shownLines,
     value: undefined,
     problems: [problemAt(placeOf(counter, lines, offset, offset + 1), finding)],
     locate: (other) => problemAt({ line: 1, column: 1, length: 1 }, other),
   });
 
+  if (parsingCost(text) === "excessive") return unusable(TOO_DEEP);
   let document: Document.Parsed;
   try {
     document = parseDocument(text, {
       lineCounter: counter,
       strict: true,
-      uniqueKeys: true,
+      // structure.ts looks for duplicates: the parser's own search takes quadratic time.
+      uniqueKeys: false,
       merge: false,
       prettyErrors: false,
       logLevel: "error",
@@ -83,7 +67,7 @@ export function parseConfigText(file: string, text: string): ConfigText {
   }
   const place = (start: number, end: number): Place => placeOf(counter, lines, start, end);
   const faults = [...document.errors, ...document.warnings].map((fault) =>
-    problemAt(place(...wholeWord(text, fault.pos)), syntaxFinding(fault.code, fault.message)),
+    problemAt(place(...fault.pos), syntaxFinding(fault.code, fault.message)),
   );
   if (faults.length > 0) return { ...unusable(TOO_DEEP), problems: faults };
 
@@ -100,13 +84,6 @@ export function parseConfigText(file: string, text: string): ConfigText {
   };
 }
 
-const TOO_DEEP: Finding = {
-  path: [],
-  code: "ERR_CONFIG_SYNTAX",
-  message: `the file nests deeper than ${MAX_DEPTH} levels`,
-  remedy: "use the structure of the documented options; none of them is nested that deeply",
-};
-
 const SYNTAX_REMEDY: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "indent with spaces; YAML does not allow tabs there",
   BAD_INDENT: "align this line with its neighbours: keys of one mapping start in one column",
@@ -117,14 +94,6 @@ const SYNTAX_REMEDY: Readonly<Record<string, string>> = {
 };
 
 function syntaxFinding(code: string, message: string): Finding {
-  if (code === "DUPLICATE_KEY") {
-    return {
-      path: [],
-      code: "ERR_CONFIG_DUPLICATE_KEY",
-      message: "this key is already written in the same mapping",
-      remedy: "keep one of them; two would leave it open which one counts",
-    };
-  }
   // The parser's messages may quote the file; the excerpt shows the place already.
   const what = message.split("\n", 1)[0]?.replace(/:\s.*$/, "") ?? code;
   return {
@@ -133,89 +102,6 @@ function syntaxFinding(code: string, message: string): Finding {
     message: `not valid YAML: ${what}`,
     remedy: SYNTAX_REMEDY[code] ?? "check indentation, quotes and brackets around this place",
   };
-}
-
-/** The parser marks one character of a key; people look for the word. */
-function wholeWord(text: string, [start, end]: readonly [number, number]): readonly [number, number] {
-  const word = /^[\w-]{1,100}/.exec(text.slice(start, start + 100))?.[0] ?? "";
-  return [start, Math.max(end, start + word.length)];
-}
-
-interface StructureFault {
-  readonly range: readonly [number, number];
-  readonly finding: Finding;
-}
-
-function structureFaults(document: Document.Parsed): StructureFault[] {
-  const faults: StructureFault[] = [];
-  let aliases = 0;
-  visit(document, (_key, node, ancestors) => {
-    if (ancestors.length > MAX_DEPTH && ancestors.filter(isCollection).length > MAX_DEPTH) {
-      faults.push({ range: [0, 1], finding: TOO_DEEP });
-      return visit.BREAK;
-    }
-    if (isNode(node) && node.tag !== undefined) faults.push({ range: rangeOfNode(node), finding: TAGGED });
-    if (isPair(node) && !hasPlainKey(node)) faults.push({ range: rangeOfNode(node.key), finding: BAD_KEY });
-    if (isAlias(node) && ++aliases > MAX_ALIASES) {
-      faults.push({ range: rangeOfNode(node), finding: TOO_MANY_ALIASES });
-      return visit.BREAK;
-    }
-    return undefined;
-  });
-  if (faults.length === 0 && !expandable(document)) faults.push({ range: [0, 1], finding: TOO_MANY_ALIASES });
-  return faults;
-}
-
-/** Aliases inside aliased values multiply ("billion laughs"), and one inside itself never ends; toJS counts what they would become. */
-function expandable(document: Document.Parsed): boolean {
-  try {
-    document.toJS({ maxAliasCount: MAX_ALIASES });
-    return !hasCycle(document);
-  } catch {
-    return false;
-  }
-}
-
-function hasCycle(document: Document.Parsed): boolean {
-  let cycle = false;
-  visit(document, {
-    Alias(_key, alias, ancestors) {
-      const target = alias.resolve(document);
-      cycle ||= target !== undefined && ancestors.includes(target);
-      return cycle ? visit.BREAK : undefined;
-    },
-  });
-  return cycle;
-}
-
-const BAD_KEY: Finding = {
-  path: [],
-  code: "ERR_CONFIG_SYNTAX",
-  message: "a key must be plain text",
-  remedy: "write the key as a word, or quote it; numbers, lists and mappings cannot be keys",
-};
-
-const TAGGED: Finding = {
-  path: [],
-  code: "ERR_CONFIG_SYNTAX",
-  message: "a YAML tag changes what this value is",
-  remedy: "remove the tag; values are plain text, numbers, lists and mappings",
-};
-
-const TOO_MANY_ALIASES: Finding = {
-  path: [],
-  code: "ERR_CONFIG_ALIAS",
-  message: `the aliases (*name) of this file expand to more than ${MAX_ALIASES} values, or contain themselves`,
-  remedy: "write reusable groups and policies and refer to them by name instead of by YAML alias",
-};
-
-function hasPlainKey(pair: Pair): boolean {
-  return isScalar(pair.key) && typeof pair.key.value === "string" && pair.key.value !== "__proto__";
-}
-
-function rangeOfNode(node: unknown): readonly [number, number] {
-  const range = (node as Node | null | undefined)?.range;
-  return range === null || range === undefined ? [0, 1] : [range[0], range[1]];
 }
 
 /** The source range of a path; of the nearest ancestor where the path does not exist (a missing key). */
