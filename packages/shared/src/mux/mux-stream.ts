@@ -29,10 +29,10 @@ export interface StreamHost {
   forget(stream: MuxStream): void;
 }
 
-/** write() returns false from here on. */
-const QUEUE_HIGH_BYTES = 131_072;
+/** write() returns false from here on: little, because a thousand stalled readers each hold it (T13). */
+const QUEUE_HIGH_BYTES = 32_768;
 /** onDrain() comes when the queue is below this. */
-const QUEUE_LOW_BYTES = 65_536;
+const QUEUE_LOW_BYTES = 16_384;
 /** Chunks up to this size skip the queue when nothing is in front of them. */
 const DIRECT_BYTES = 16_384;
 /**
