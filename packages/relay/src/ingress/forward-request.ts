@@ -33,7 +33,11 @@ export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrR
   const { config } = application;
   const maxRequestBodyBytes = config.limits.maxRequestBodyBytes;
   if (maxRequestBodyBytes !== undefined && (canonical.contentLength ?? 0) > maxRequestBodyBytes) return { kind: "refused", code: "ERR_BODY_TOO_LARGE" };
-  const kept = requestFieldsToForward(request.fields, { dropAuthorization: input.consumedAuthorization, keepUnusualNames: config.keepUnderscoreHeaders });
+  const kept = requestFieldsToForward(request.fields, {
+    dropAuthorization: input.consumedAuthorization,
+    keepUnusualNames: config.keepUnderscoreHeaders,
+    identityNames: application.credentialFields,
+  });
   if (!kept.ok) return { kind: "refused", code: kept.code };
   const { scheme } = runtime.config.authUrl;
   const { hostname, port } = canonical;
@@ -55,9 +59,14 @@ export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrR
       bodyless: canonical.bodyless,
       upgradeKey: canonical.upgradeKey,
       maxRequestBodyBytes,
-      responseFields: ["Sallyport-Request-Id", requestId],
+      responseFields: ["Sallyport-Request-Id", requestId, ...framePolicy(config.frameAncestors)],
     },
   };
+}
+
+/** One more policy beside the origin's own: browsers obey all of them (Content Security Policy Level 3, section 8.1). */
+function framePolicy(frameAncestors: readonly string[] | undefined): Fields {
+  return frameAncestors === undefined ? [] : ["Content-Security-Policy", ["frame-ancestors 'self'", ...frameAncestors].join(" ")];
 }
 
 /** User-Agent as sent, for the record only: nothing is decided by it (R-A12). */

@@ -5,9 +5,11 @@ import { normaliseApplicationPath } from "@sallyport/shared/http/path-prefix";
 import type { FieldLimits } from "@sallyport/shared/http/field-limits";
 import { REQUEST_FIELD_LIMITS } from "@sallyport/shared/http/field-limits";
 import { formatAuthority } from "@sallyport/shared/http/authority";
+import { normaliseFieldName } from "@sallyport/shared/http/field-names";
 import type { Grant } from "@sallyport/shared/protocol/hello";
 import { SallyportError } from "@sallyport/shared/errors";
 import type { CredentialOptions } from "../authn/authenticate.ts";
+import { applicationCookieName, type ApplicationCookie } from "../authn/cookies.ts";
 import type { AssertionAudience } from "../authz/assertion.ts";
 import { compileApplications } from "../authz/compile.ts";
 import { DecisionCache } from "../authz/decision-cache.ts";
@@ -17,12 +19,18 @@ import type { ApplicationConfig, RelayConfig } from "../config/types.ts";
 import { createClientAddressReader, type ClientAddressReader } from "./client-address.ts";
 import { RouteTable, type Routable } from "./route.ts";
 
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /** One published application, ready for requests. */
 export interface Application extends Routable, AssertionAudience {
   readonly name: string;
   readonly config: ApplicationConfig;
   readonly policies: CompiledApplication;
   readonly credentials: CredentialOptions;
+  /** Normalised names of fields that hold credentials of ours here: consumed, never forwarded (R-C7). */
+  readonly credentialFields: ReadonlySet<string>;
+  /** Where browsers keep its token. */
+  readonly cookie: ApplicationCookie;
   /** Public URL without trailing slash; also the audience of tokens. */
   readonly url: string;
 }
@@ -65,7 +73,19 @@ function createApplication(config: RelayConfig, application: ApplicationConfig, 
   const origin = `${scheme}://${formatAuthority(application.hostname, port, scheme)}`;
   const url = application.path === "/" ? origin : origin + application.path;
   const { name, hostname, tunnel, service } = application;
-  return { name, hostname, path, tunnel, service, aud: url, url, config: application, policies, credentials: application.serviceTokens };
+  const cookie: ApplicationCookie = {
+    scheme,
+    name: applicationCookieName(scheme, application.path),
+    sameSite: application.sameSite === "none" ? "None" : "Lax",
+  };
+  const credentials: CredentialOptions = { ...application.serviceTokens, audience: url, cookieName: cookie.name };
+  const credentialFields = credentialFieldsOf(credentials);
+  return { name, hostname, path, tunnel, service, aud: url, url, config: application, policies, credentials, credentialFields, cookie };
+}
+
+/** Authorization is judged by request: it may as well hold what belongs to the origin. */
+function credentialFieldsOf({ jsonHeader }: CredentialOptions): ReadonlySet<string> {
+  return jsonHeader === undefined || jsonHeader === "authorization" ? NO_NAMES : new Set([normaliseFieldName(jsonHeader)]);
 }
 
 function grantsOf(config: RelayConfig, applications: readonly Application[]): ReadonlyMap<string, readonly Grant[]> {
