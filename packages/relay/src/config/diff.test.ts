@@ -39,7 +39,17 @@ test("a rotated secret shows as a change of its provider, and the diff holds nei
   const before = await config();
   const withSecret = (secret: string): RelayConfig => ({
     ...before,
-    identityProviders: [{ type: "github", name: "gh", clientId: "id", clientSecret: new Secret(secret) }],
+    identityProviders: [
+      {
+        type: "github",
+        name: "gh",
+        label: "GitHub",
+        url: "https://github.com",
+        clientId: "id",
+        clientSecret: new Secret(secret),
+        allowPrivateNetwork: false,
+      },
+    ],
   });
   const diff = diffConfigs(withSecret("s3cr3t-old"), withSecret("s3cr3t-new"));
   expect(diff.changes).toEqual([{ kind: "changed", section: "identityProviders", name: "gh" }]);

@@ -19,6 +19,7 @@ geoip: { file: a.mmdb }
 identityProviders:
   - { type: oidc, name: corp, issuer: https://idp.example.com, clientId: id, clientSecret: { env: ONE } }
   - { type: one-time-pin, name: pin, smtp: { url: { env: ONE }, from: a@example.com } }
+  - { type: github, name: hub, clientId: id, clientSecret: { env: ONE } }
 tunnels: [ { name: office }, { name: home } ]
 groups: [ { name: staff, include: [ { emailDomain: example.com } ] } ]
 policies: [ { name: one, action: allow, include: [ { group: staff } ] }, { name: two, action: deny, include: [ { ip: 10.0.0.0/8 } ] } ]
@@ -43,10 +44,20 @@ const CHANGES: Readonly<Record<string, unknown>> = {
   "identityProviders[].issuer": "https://other.example.com",
   "identityProviders[].clientId": "other",
   "identityProviders[].clientSecret": { env: "TWO" },
+  "identityProviders[].label": "Other",
+  "identityProviders[].preset": "okta",
   "identityProviders[].scopes": ["openid"],
   "identityProviders[].groupsClaim": "roles",
+  "identityProviders[].algorithms": ["RS256"],
+  "identityProviders[].emailVerified": "assumed",
+  "identityProviders[].authorizationParameters": { prompt: "login" },
+  "identityProviders[].allowPrivateNetwork": true,
+  "identityProviders[].url": "https://github.example.com",
+  "identityProviders[].delivery": "terminal",
+  "identityProviders[].recipients": ["example.com"],
   "identityProviders[].smtp.url": { env: "TWO" },
   "identityProviders[].smtp.from": "b@example.com",
+  "identityProviders[].smtp.tls": "if-offered",
   "tunnels[].name": "other",
   "groups[].name": "other",
   "groups[].include": [{ emailDomain: "example.org" }],
@@ -133,7 +144,8 @@ function changed(path: string, value: unknown): string {
 }
 
 function entryFor(path: string): number {
-  if (path.startsWith("identityProviders[].smtp")) return 1;
+  if (/^identityProviders\[\]\.(?:smtp|delivery|recipients)/.test(path)) return 1;
+  if (path === "identityProviders[].url") return 2;
   return path === "listen[].redirectToHttps" ? 1 : 0;
 }
 

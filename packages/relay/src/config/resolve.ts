@@ -75,8 +75,9 @@ async function resolveProvider(
   around: Surroundings,
 ): Promise<Outcome<IdentityProviderConfig>> {
   if (value.type === "one-time-pin") {
+    if (value.smtp === undefined) return { value: { ...value, smtp: undefined }, findings: [] };
     const url = await readSecret(value.smtp.url, [...path, "smtp", "url"], around);
-    return { value: url.value && { ...value, smtp: { url: url.value, from: value.smtp.from } }, findings: url.findings };
+    return { value: url.value && { ...value, smtp: { ...value.smtp, url: url.value } }, findings: url.findings };
   }
   const secret = await readSecret(value.clientSecret, [...path, "clientSecret"], around);
   return { value: secret.value && { ...value, clientSecret: secret.value }, findings: secret.findings };
@@ -86,7 +87,9 @@ function referencedFiles(survey: Survey): string[] {
   const certificates = survey.entries("listen").flatMap(({ value }) => (value.tls ?? []).flatMap(({ cert, key }) => [cert.file, key.file]));
   const secrets = survey
     .entries("identityProviders")
-    .flatMap(({ value }) => fileOf(value.type === "one-time-pin" ? value.smtp.url : value.clientSecret));
+    .flatMap(({ value }) =>
+      value.type === "one-time-pin" ? (value.smtp === undefined ? [] : fileOf(value.smtp.url)) : fileOf(value.clientSecret),
+    );
   const geoip = survey.section("geoip")?.file;
   return [...certificates, ...secrets, ...(geoip === undefined ? [] : [geoip])];
 }

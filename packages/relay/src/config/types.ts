@@ -52,28 +52,61 @@ export interface ListenConfig {
   readonly proxyProtocol: boolean;
 }
 
+/** Providers whose documented habits are built in: where they are found, what they call groups, how groups overflow. */
+export type OidcPreset = "google" | "entra" | "okta" | "keycloak" | "gitlab" | "auth0";
+
+/** Signature algorithms of ID tokens and logout tokens; never symmetric ones, never `none` (R-F5). */
+export type OidcAlgorithm = "RS256" | "PS256" | "ES256" | "EdDSA";
+
 export interface OidcProviderConfig {
   readonly type: "oidc";
   readonly name: string;
+  /** What the chooser of the sign-in page says. */
+  readonly label: string;
+  readonly preset: OidcPreset | undefined;
   /** Exact issuer, as in its discovery document. */
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: Secret;
   readonly scopes: readonly string[];
   readonly groupsClaim: string;
+  readonly algorithms: readonly OidcAlgorithm[];
+  /** `assumed`: an email counts although the provider does not call it verified. */
+  readonly emailVerified: "required" | "assumed";
+  /** Further parameters of the authorization request. */
+  readonly authorizationParameters: Readonly<Record<string, string>>;
+  /** Whether the provider may have addresses that are not public. */
+  readonly allowPrivateNetwork: boolean;
 }
 
 export interface GithubProviderConfig {
   readonly type: "github";
   readonly name: string;
+  readonly label: string;
+  /** Origin of GitHub, or of a GitHub Enterprise Server; no trailing slash. */
+  readonly url: string;
   readonly clientId: string;
   readonly clientSecret: Secret;
+  readonly allowPrivateNetwork: boolean;
+}
+
+export interface SmtpConfig {
+  readonly url: Secret;
+  readonly from: string;
+  /** `if-offered`: the code may cross the network in the clear. */
+  readonly tls: "required" | "if-offered";
 }
 
 export interface OneTimePinProviderConfig {
   readonly type: "one-time-pin";
   readonly name: string;
-  readonly smtp: { readonly url: Secret; readonly from: string };
+  readonly label: string;
+  /** `terminal`: codes are printed where the relay runs, for trying things out on one machine. */
+  readonly delivery: "mail" | "terminal";
+  /** Present with delivery mail. */
+  readonly smtp: SmtpConfig | undefined;
+  /** Mail addresses and mail domains that codes are sent to, normalised; undefined: every address. */
+  readonly recipients: readonly string[] | undefined;
 }
 
 export type IdentityProviderConfig = OidcProviderConfig | GithubProviderConfig | OneTimePinProviderConfig;
