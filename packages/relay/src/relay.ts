@@ -10,7 +10,9 @@ import { createAdminListener, type AdminListener } from "./admin/listener.ts";
 import { createStateOperations } from "./admin/operations.ts";
 import type { RelayStatus } from "./admin/status.ts";
 import { createAdminSocket, type AdminSocket } from "./admin/socket.ts";
+import { ApplicationTokens } from "./authn/application-token.ts";
 import { Authenticator } from "./authn/authenticate.ts";
+import { type ClaimsSource, ClaimsRefresher } from "./authn/renewal.ts";
 import { createServiceTokenVerifier } from "./authn/service-token.ts";
 import { AssertionIssuer } from "./authz/assertion.ts";
 import { diffConfigs, restartSections } from "./config/diff.ts";
@@ -38,6 +40,16 @@ import { SallyportError } from "@sallyport/shared/errors";
 
 /** Connectors are asked to come back this long after a planned stop, spread by their own jitter. */
 const RESTART_DELAY_MS = 500;
+
+/** For providers that cannot be asked again about somebody who signed in. */
+const CANNOT_ASK: ClaimsSource = () => Promise.resolve({ kind: "unsupported" });
+
+/** What decides who is asking. */
+interface Access {
+  readonly tokens: ApplicationTokens;
+  readonly authenticator: Authenticator;
+  readonly claims: ClaimsRefresher;
+}
 
 export interface RelayOptions {
   readonly config: RelayConfig;
@@ -82,7 +94,7 @@ class RelayProcess implements Relay {
   #ingress: IngressServer | undefined;
   #adminSocket: AdminSocket | undefined;
   #adminListener: AdminListener | undefined;
-  #authenticator: Authenticator | undefined;
+  #access: Access | undefined;
   #redecideTimer: Timer | undefined;
   #listening: readonly ListenAddress[] = [];
   readonly #startedAt: number;
@@ -104,8 +116,9 @@ class RelayProcess implements Relay {
     const recorder = (this.#recorder = this.#openRecorder(state));
     const acceptor = (this.#acceptor = this.#createAcceptor(state, recorder));
     state.keys.onChanged(() => acceptor.manifestChanged());
-    this.#authenticator = new Authenticator(createServiceTokenVerifier(state.serviceTokens, clock));
+    this.#access = this.#openAccess(state);
     state.serviceTokens.onChanged(() => this.#redecide());
+    state.sessions.onChanged((session) => this.#redecide((request) => request.facts?.identity?.kind === "person" && request.facts.identity.sessionId === session.id));
     this.#scheduleRedecide();
     this.#observe(recorder);
     this.#adminSocket = await createAdminSocket({
@@ -123,7 +136,7 @@ class RelayProcess implements Relay {
     });
     const { host, port } = config.admin;
     this.#adminListener = await createAdminListener({ host, port, metrics: this.#metrics, health: this.#health, onError: (error) => this.#background(error) });
-    this.#ingress = this.#createIngress(state, recorder, acceptor, this.#authenticator);
+    this.#ingress = this.#createIngress(state, recorder, acceptor, this.#access);
     this.#listening = await this.#ingress.start();
     recorder.event("relay.started", "relay", { version: RELAY_SOFTWARE, hash: config.source.hash });
   }
@@ -140,6 +153,7 @@ class RelayProcess implements Relay {
     });
     this.#config = next;
     this.#runtime = runtime;
+    if (this.#state !== undefined) configureSessions(this.#state.sessions, next);
     this.#metrics.setApplications(next.applications.map(({ name }) => name));
     this.#recorder?.event("config.changed", "relay", { hash: next.source.hash, detail: JSON.stringify(diff).slice(0, 1_500) });
     this.#acceptor?.configurationChanged();
@@ -178,6 +192,22 @@ class RelayProcess implements Relay {
     });
   }
 
+  #openAccess(state: State): Access {
+    const { sessions, keys, serviceTokens } = state;
+    const clock = this.#clock;
+    configureSessions(sessions, this.#config);
+    const tokens = new ApplicationTokens({ issuer: this.#config.authUrl.origin, keys, sessions, clock });
+    const authenticator = new Authenticator({ serviceTokens: createServiceTokenVerifier(serviceTokens, clock), tokens, sessions });
+    const claims = new ClaimsRefresher({
+      sessions,
+      source: CANNOT_ASK,
+      clock,
+      claimsMaxAgeMs: () => this.#config.sessions.claimsMaxAgeMs,
+      onError: (error) => this.#background(error),
+    });
+    return { tokens, authenticator, claims };
+  }
+
   #createAcceptor(state: State, recorder: Recorder): TunnelAcceptor {
     const observer = observeTunnels({ logger: this.#logger, metrics: this.#metrics, recorder, registry: this.#registry });
     return new TunnelAcceptor({
@@ -193,7 +223,7 @@ class RelayProcess implements Relay {
     });
   }
 
-  #createIngress(state: State, recorder: Recorder, acceptor: TunnelAcceptor, authenticator: Authenticator): IngressServer {
+  #createIngress(state: State, recorder: Recorder, acceptor: TunnelAcceptor, access: Access): IngressServer {
     const config = this.#config;
     const authUrl = config.authUrl.origin;
     const authHost = { acceptor, authUrl, jwks: () => state.keys.jwks() };
@@ -202,7 +232,9 @@ class RelayProcess implements Relay {
       registry: this.#registry,
       active: this.#active,
       runtime: () => this.#current(),
-      authenticator,
+      ...access,
+      sessions: state.sessions,
+      loginUrl: (_, application) => `${authUrl}/login?application=${encodeURIComponent(application.name)}`,
       assertions: new AssertionIssuer(authUrl, state.keys, this.#clock),
       serveAuthHost: (request, canonical) => serveAuthHost(authHost, request, canonical),
       serveReserved: (request) => request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN"),
@@ -251,10 +283,19 @@ class RelayProcess implements Relay {
     return relayStatus({ config, version, startedAt: this.#startedAt, configLoadedAt: this.#configLoadedAt, registry: this.#registry, health: this.#health, recorder });
   }
 
-  #redecide(): void {
-    const authenticator = this.#authenticator;
-    if (authenticator === undefined || this.#runtime === undefined) return;
-    redecide({ active: this.#active, runtime: this.#runtime, clock: this.#clock, isLive: (identity) => authenticator.isLive(identity) });
+  #redecide(which: (request: InFlight) => boolean = () => true): void {
+    const [access, runtime, sessions] = [this.#access, this.#runtime, this.#state?.sessions];
+    if (access === undefined || runtime === undefined || sessions === undefined) return;
+    redecide({
+      active: [...this.#active].filter(which),
+      runtime,
+      clock: this.#clock,
+      current: (identity) => access.authenticator.current(identity),
+      used: (session) => {
+        sessions.seen(session.id);
+        return access.claims.look(session) === "current";
+      },
+    });
   }
 
   #scheduleRedecide(): void {
@@ -273,6 +314,13 @@ class RelayProcess implements Relay {
   #background(error: unknown): void {
     this.#logger.error({ err: error }, "background work failed");
   }
+}
+
+/** Logins at a provider that is no longer configured are over: nobody vouches for them any more. */
+function configureSessions(sessions: State["sessions"], config: RelayConfig): void {
+  sessions.idleTimeoutMs = config.sessions.idleTimeoutMs;
+  const providers = new Set(config.identityProviders.map(({ name }) => name));
+  for (const { id, identity } of sessions.list({}, Number.POSITIVE_INFINITY)) if (!providers.has(identity.provider)) sessions.end(id, "revoked");
 }
 
 function packageVersion(): string {

@@ -14,6 +14,8 @@ export const APPLICATION_TOKEN_TYPE = "sallyport-access+jwt";
 export const APPLICATION_TOKEN_LIFETIME_MS: number = 7 * 86_400_000;
 /** Difference of clocks between two relays that is let pass. */
 const MAX_SKEW_MS = 30_000;
+/** How long a renewed token is given out again, to clients that do not keep it. */
+const RENEWED_MS = 300_000;
 /** Verified tokens that are remembered; some 600 bytes each. The oldest is forgotten first. */
 const MAX_VERIFIED = 16_384;
 const CLAIMS: ReadonlySet<string> = new Set(["iss", "aud", "sub", "sid", "iat", "nbf", "exp"]);
@@ -62,6 +64,8 @@ export class ApplicationTokens {
   readonly #clock: Clock;
   /** By token bytes; insertion order is age. Holds what never changes, so that nothing in it has to be invalidated but with a key. */
   readonly #verified = new Map<string, TokenClaims>();
+  /** By session object, then audience. */
+  readonly #renewed = new WeakMap<Session, Map<string, { readonly token: Promise<string>; readonly atMs: number }>>();
 
   constructor({ issuer, keys, sessions, clock }: ApplicationTokensOptions) {
     this.#issuer = issuer;
@@ -77,7 +81,7 @@ export class ApplicationTokens {
     const { kid, privateKey } = this.#keys.signingKey("token");
     const nowMs = this.#clock.now();
     const iat = Math.floor(nowMs / 1000);
-    const exp = Math.max(iat + 1, Math.floor(Math.min(session.expiresAt, nowMs + APPLICATION_TOKEN_LIFETIME_MS) / 1000));
+    const exp = Math.max(iat + 1, Math.floor(tokenEnd(session, nowMs) / 1000));
     return await new SignJWT({ sid: session.id })
       .setProtectedHeader({ alg: "ES256", typ: APPLICATION_TOKEN_TYPE, kid })
       .setIssuer(this.#issuer)
@@ -87,6 +91,18 @@ export class ApplicationTokens {
       .setNotBefore(iat)
       .setExpirationTime(exp)
       .sign(privateKey);
+  }
+
+  /** A newer token in place of one past its renewal time: the same one for a while, so that no client makes the relay sign all day. */
+  renew(session: Session, application: { readonly aud: string }): Promise<string> {
+    const nowMs = this.#clock.now();
+    let tokens = this.#renewed.get(session);
+    if (tokens === undefined) this.#renewed.set(session, (tokens = new Map()));
+    const known = tokens.get(application.aud);
+    if (known !== undefined && nowMs >= known.atMs && nowMs < known.atMs + RENEWED_MS) return known.token;
+    const token = this.issue(session, application);
+    tokens.set(application.aud, { token, atMs: nowMs });
+    return token;
   }
 
   /** Who presents this token at this application. What time and sessions say is looked at on each use (R-I4). */
@@ -118,6 +134,11 @@ export class ApplicationTokens {
     this.#verified.set(Buffer.from(token, "latin1").toString("latin1"), claims);
     return claims;
   }
+}
+
+/** When a token that is issued now ends: with its session, after 7 days at the latest. */
+export function tokenEnd(session: Session, nowMs: number): number {
+  return Math.min(session.expiresAt, nowMs + APPLICATION_TOKEN_LIFETIME_MS);
 }
 
 function readClaims(payload: Readonly<Record<string, unknown>>, issuer: string): TokenClaims | undefined {

@@ -36,6 +36,18 @@ export function applicationCookieName(scheme: CookieScheme, applicationPath: str
 
 export type SameSite = "Lax" | "None";
 
+/** Where an application keeps its token in browsers. */
+export interface ApplicationCookie {
+  readonly scheme: CookieScheme;
+  readonly name: string;
+  readonly sameSite: SameSite;
+}
+
+/** The Set-Cookie value for a token that is good until `expiresAt`, in milliseconds since the epoch. */
+export function setApplicationCookie({ scheme, name, sameSite }: ApplicationCookie, token: string, expiresAt: number, nowMs: number): string {
+  return setCookie({ scheme, name, value: token, sameSite, maxAgeS: Math.max(1, Math.floor((expiresAt - nowMs) / 1000)) });
+}
+
 export interface NewCookie {
   readonly scheme: CookieScheme;
   readonly name: string;

@@ -1,6 +1,7 @@
 // Sections tunnels and applications of relay.yaml: what is published, and through which tunnel.
 
 import { z } from "zod";
+import { corsSchema, idleTimeout, sessionDuration, webOrigin } from "./session-schema.ts";
 import type { ApplicationConfig, ApplicationLimits, ServiceTokenOptions, TunnelConfig } from "./types.ts";
 import { applicationPath, hostname, name, reference, size } from "./values.ts";
 
@@ -78,10 +79,57 @@ const application = z.strictObject({
       "Forward request headers whose names contain `_` or `.`, which many origins confuse with `-`. Identity headers are stripped in every spelling anyway.",
   }),
   limits: limits.prefault({}).meta({ description: "Limits of this application." }),
+  sessionDuration: sessionDuration
+    .optional()
+    .meta({ description: "How long a login counts here. Default: `sessions.duration`.", examples: ["8h"] }),
+  idleTimeout: idleTimeout
+    .optional()
+    .meta({ description: "A login that was not used for this long has to be renewed here. Default: `sessions.idleTimeout`.", examples: ["30m"] }),
+  allowedOrigins: z
+    .array(webOrigin)
+    .max(100)
+    .prefault([])
+    .meta({
+      description:
+        "Other origins whose pages may call this application with the visitor's login: WebSockets, fetches and embedded content. Its own origin always may. Refusals of the relay are readable for them.",
+      examples: [["https://app.example.com"]],
+    }),
+  cors: corsSchema
+    .optional()
+    .meta({ description: "Preflight requests from `allowedOrigins`. Default: they are requests like any other, so they need a login that browsers do not send with them." }),
+  sameSite: z
+    .enum(["lax", "none"])
+    .default("lax")
+    .meta({
+      description:
+        "SameSite of the cookie with the login. `none` lets other sites embed the application; `allowedOrigins` still says which of them may call it.",
+    }),
+  frameAncestors: z
+    .array(webOrigin)
+    .max(100)
+    .optional()
+    .meta({
+      description:
+        "Origins whose pages may show this application in a frame, added to each response as Content-Security-Policy. An empty list: none but its own. Default: what the origin itself says.",
+      examples: [["https://portal.example.com"]],
+    }),
 });
 
+const applicationWithBounds: z.ZodType<ApplicationConfig> = application
+  .refine(({ cors, allowedOrigins }) => cors?.preflight !== "answer" || allowedOrigins.length > 0, {
+    path: ["cors"],
+    message: "answers nobody: `allowedOrigins` is empty",
+  })
+  .transform(({ sessionDuration: sessionDurationMs, idleTimeout: idleTimeoutMs, cors, frameAncestors, ...rest }) => ({
+    ...rest,
+    sessionDurationMs,
+    idleTimeoutMs,
+    cors,
+    frameAncestors,
+  }));
+
 export const applicationsSchema: z.ZodType<readonly ApplicationConfig[]> = z
-  .array(application)
+  .array(applicationWithBounds)
   .max(100_000)
   .prefault([])
   .meta({ description: "Published applications. Two with one hostname and path refuse to load." });

@@ -8,15 +8,11 @@ const LATER: Readonly<Record<string, string>> = {
   telemetry: "traces arrive later; remove the section",
   cluster: "several relays on NATS arrive later; remove the section",
   branding: "own logo, colours and texts arrive with the sign-in pages; remove the section",
-  session: "session options arrive with sign-in; a policy's `sessionDuration` is there already",
-  "applications[].cors": "CORS per application arrives later; until then preflights need to pass the policies, or a bypass application",
   "applications[].compatibility": "the Cloudflare Access contract arrives later; origins read Sallyport-Jwt-Assertion until then",
   "applications[].identityHeaders": "identity headers arrive later; origins read Sallyport-Jwt-Assertion until then",
   "applications[].clientCertificates": "client certificates arrive later; remove it, and do not publish what depends on it",
   "applications[].rateLimit": "rate limits per application arrive later; `limits.streamsPerIdentity` bounds concurrency until then",
   "applications[].hsts": "HSTS by option arrives later; the origin's own Strict-Transport-Security header is forwarded",
-  "applications[].embedding": "embedding options arrive with sign-in; remove it",
-  "applications[].sessionDuration": "session length per application arrives with sign-in; use a policy's `sessionDuration`",
 };
 
 /** What to do about an option of a later release; undefined when the key at `path` is simply unknown. */

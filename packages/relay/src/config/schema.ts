@@ -6,10 +6,11 @@ import { applicationsSchema, tunnelsSchema } from "./application-schema.ts";
 import { limitsSchema, recordsSchema, type RecordsDocument } from "./limits-schema.ts";
 import { adminSchema, listenSchema, trustedProxiesSchema, type AdminDocument, type ListenDocument } from "./listen-schema.ts";
 import { groupsSchema, policiesSchema } from "./policy-schema.ts";
+import { sessionsSchema } from "./session-schema.ts";
 import { policyTestsSchema } from "./policy-test-schema.ts";
 import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-types.ts";
 import { identityProvidersSchema, type IdentityProviderDocument } from "./provider-schema.ts";
-import type { ApplicationConfig, LimitsConfig, PublicOrigin, TunnelConfig } from "./types.ts";
+import type { ApplicationConfig, LimitsConfig, PublicOrigin, SessionsConfig, TunnelConfig } from "./types.ts";
 import { fileReference, publicOrigin, type FileReference } from "./values.ts";
 
 /** The file after checking, with its references to files and secrets still unread. */
@@ -27,6 +28,7 @@ export interface RelayDocument {
   readonly applications: readonly ApplicationConfig[];
   readonly tests: readonly PolicyTestConfig[];
   readonly limits: LimitsConfig;
+  readonly sessions: SessionsConfig;
   readonly records: RecordsDocument;
 }
 
@@ -62,6 +64,7 @@ const sections = {
   applications: applicationsSchema,
   tests: policyTestsSchema.prefault([]),
   limits: limitsSchema,
+  sessions: sessionsSchema,
   records: recordsSchema,
 } satisfies Readonly<Record<SectionName, z.ZodType>>;
 

@@ -128,6 +128,23 @@ export interface ServiceTokenOptions {
   readonly jsonHeader: string | undefined;
 }
 
+/** Lengths in milliseconds. */
+export interface SessionsConfig {
+  /** Where neither policy nor application says otherwise. */
+  readonly durationMs: number;
+  /** Undefined: no such limit. */
+  readonly idleTimeoutMs: number | undefined;
+  readonly claimsMaxAgeMs: number;
+}
+
+/** Preflight requests of other origins (A15). */
+export interface CorsConfig {
+  readonly preflight: "answer" | "forward";
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly maxAgeMs: number;
+}
+
 export interface ApplicationConfig {
   readonly name: string;
   /** Canonical; `*.` in front stands for exactly one label. */
@@ -142,6 +159,17 @@ export interface ApplicationConfig {
   readonly serviceTokens: ServiceTokenOptions;
   readonly keepUnderscoreHeaders: boolean;
   readonly limits: ApplicationLimits;
+  /** Undefined: the relay's. */
+  readonly sessionDurationMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
+  /** Other origins whose pages may use a visitor's login here, as browsers write them in Origin. */
+  readonly allowedOrigins: readonly string[];
+  /** Undefined: preflights are requests like any other. */
+  readonly cors: CorsConfig | undefined;
+  /** Of the cookie that holds the login. */
+  readonly sameSite: "lax" | "none";
+  /** Origins whose pages may frame the application; undefined: whatever the origin says. */
+  readonly frameAncestors: readonly string[] | undefined;
 }
 
 /** Row I7 of the feature contract. */
@@ -210,6 +238,7 @@ export interface RelayConfig {
   readonly applications: readonly ApplicationConfig[];
   readonly tests: readonly PolicyTestConfig[];
   readonly limits: LimitsConfig;
+  readonly sessions: SessionsConfig;
   readonly records: RecordsConfig;
   readonly source: ConfigSource;
 }

@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Clock } from "@sallyport/shared/clock";
-import type { Fields } from "@sallyport/shared/http/fields";
+import { type Fields, NO_FIELDS } from "@sallyport/shared/http/fields";
 import type { Identity } from "../authn/identity.ts";
 import type { RequestFacts } from "../authz/facts.ts";
 import type { Decision } from "../authz/policy.ts";
@@ -12,12 +12,15 @@ import type { ActiveExchange, ActiveExchanges } from "../tunnel/active.ts";
 import type { AssertionSource } from "../tunnel/connection.ts";
 import { Forwarding, type ForwardFailure, type ForwardOwner, type FrameFollower } from "../tunnel/forward.ts";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
+import { readableBy } from "./browser-guard.ts";
 import type { CanonicalRequest } from "./canonicalise.ts";
 import type { ClientAddress } from "./client-address.ts";
 import type { IngressExchange, IngressHandler } from "./exchange.ts";
 import { userAgentOf, type UnsignedForward } from "./forward-request.ts";
-import { ownFields, refusalOfReset, REFUSALS, respondWith, type RefusalCode, type RefusalContext } from "./respond.ts";
+import type { OwnLocation } from "./location.ts";
+import { ownFields, refusalOfReset, REFUSALS, respondRedirect, respondWith, type RefusalCode, type RefusalContext } from "./respond.ts";
 import type { Application, Runtime } from "./runtime.ts";
+import { type SmallBody, SmallBodyReader } from "./small-body.ts";
 import { closeFrame, WebSocketFrameFollower } from "./websocket-frames.ts";
 
 export interface InFlightServices {
@@ -34,6 +37,9 @@ export interface InFlightServices {
 const CLOSE_POLICY_VIOLATION = 1008;
 const POLICY_CLOSE_FRAME = closeFrame(CLOSE_POLICY_VIOLATION, "access ended");
 
+/** How long a revoked exchange may take to end by itself. */
+const POLITE_END_MS = 5_000;
+
 export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   readonly exchange: IngressExchange;
   readonly runtime: Runtime;
@@ -48,6 +54,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   /** What the decision was made by, to make it again (R-I2). */
   facts: RequestFacts | undefined;
   #forwarding: Forwarding | undefined;
+  #bodyReader: SmallBodyReader | undefined;
   #decision: RecordedDecision = "refused";
   #reason = "";
   #policy: string | undefined;
@@ -57,6 +64,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   #decidedAtMs = 0;
   #openedAtMs: number | undefined;
   #headAtMs: number | undefined;
+  #revokedAtMs: number | undefined;
   #closed = false;
 
   constructor(services: InFlightServices, runtime: Runtime, exchange: IngressExchange) {
@@ -92,6 +100,25 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     this.#decision = decision;
     this.#reason = reason;
     this.#answer(code, context);
+  }
+
+  /** Sends the visitor elsewhere; the place is checked where Location is written (R-E1). */
+  answerRedirect(decision: RecordedDecision, reason: string, to: string | OwnLocation, fields: Fields): void {
+    this.#decision = decision;
+    this.#reason = reason;
+    this.#status = respondRedirect(this.exchange, to, { requestId: this.requestId, fields }).status;
+  }
+
+  /** Reads the whole body of a request to one of the relay's own pages. */
+  readBody(maxBytes: number): Promise<SmallBody> {
+    const reader = new SmallBodyReader(maxBytes);
+    if (this.exchange.request.bodyless) reader.end();
+    else {
+      this.#bodyReader = reader;
+      this.exchange.sendContinue();
+      this.exchange.resume();
+    }
+    return reader.result;
   }
 
   /** Answers a request of the relay's own pages. The record says who answered, nothing of the content. */
@@ -134,7 +161,19 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     else this.exchange.abort();
   }
 
+  /** Nobody waits for an answer any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Asked again while the polite end is under way, it waits; then it cuts. */
   revoke(): void {
+    const nowMs = this.#services.clock.monotonic();
+    if (this.#revokedAtMs !== undefined) {
+      if (nowMs >= this.#revokedAtMs + POLITE_END_MS) this.exchange.abort();
+      return;
+    }
+    this.#revokedAtMs = nowMs;
     this.#reason = "revoked";
     if (this.#forwarding === undefined) this.exchange.abort();
     else this.#forwarding.revoke();
@@ -143,14 +182,17 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   // From the visitor --------------------------------------------------------------------------------------------
 
   onData(chunk: Uint8Array): void {
+    this.#bodyReader?.data(chunk);
     this.#forwarding?.bodyData(chunk);
   }
 
   onEnd(): void {
+    this.#bodyReader?.end();
     this.#forwarding?.bodyEnd();
   }
 
   onAbort(http2Code: number): void {
+    this.#bodyReader?.abort();
     const timedOut = this.exchange.abortReason === "body-timeout";
     if (timedOut && this.#status === 0) this.#status = REFUSALS.ERR_BODY_TIMEOUT.status;
     this.#forwarding?.visitorGone(http2Code, timedOut);
@@ -162,6 +204,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
 
   onClose(): void {
     if (this.#closed) return;
+    this.#bodyReader?.abort();
     this.#closed = true;
     this.#forwarding?.visitorDrained();
     this.#services.active.remove(this);
@@ -197,9 +240,15 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     this.#code = code;
     this.#status = REFUSALS[code].status;
     const shown = this.application === undefined ? {} : { applicationName: this.application.name };
-    const answered = respondWith(this.exchange, code, { ...shown, ...context, requestId: this.requestId, atMs: this.#services.clock.now() });
+    const fields = [...this.#readableFields(), ...(context.fields ?? [])];
+    const answered = respondWith(this.exchange, code, { ...shown, ...context, fields, requestId: this.requestId, atMs: this.#services.clock.now() });
     this.#status = answered.status;
     this.#ownBytes = answered.bodyBytes;
+  }
+
+  /** Pages of origins that the application allows may read what the relay itself answers (A14). */
+  #readableFields(): Fields {
+    return this.application === undefined ? NO_FIELDS : readableBy(this.exchange.request.fields, this.application.config.allowedOrigins);
   }
 
   #toRecord(): RequestRecord {

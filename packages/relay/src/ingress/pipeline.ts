@@ -2,18 +2,30 @@
 // its own; here is their order, and what each refusal means. Synchronous for a known session, no I/O, no signature.
 
 import { TUNNEL_PATH } from "@sallyport/shared/protocol/frame";
-import type { Authenticator } from "../authn/authenticate.ts";
+import { type Fields, NO_FIELDS } from "@sallyport/shared/http/fields";
+import type { ApplicationTokens } from "../authn/application-token.ts";
+import type { Authentication, Authenticator } from "../authn/authenticate.ts";
+import { clearCookie } from "../authn/cookies.ts";
 import type { Identity } from "../authn/identity.ts";
+import type { ClaimsRefresher } from "../authn/renewal.ts";
+import type { SessionVerdict } from "../authn/session-length.ts";
+import type { SessionStore } from "../authn/session.ts";
 import type { AssertionIssuer } from "../authz/assertion.ts";
 import { noExternal, type RequestFacts } from "../authz/facts.ts";
 import { parseIp } from "../authz/ip.ts";
+import type { Decision } from "../authz/policy.ts";
 import { REASONS } from "../authz/reasons.ts";
+import type { CorsConfig } from "../config/types.ts";
+import type { SessionMaintenance } from "../state/sessions.ts";
+import { isForeign, isPreflight, originOf, preflightAnswer } from "./browser-guard.ts";
 import { canonicalise, type CanonicalRequest } from "./canonicalise.ts";
 import { createForward } from "./forward-request.ts";
 import { InFlight, type InFlightServices } from "./in-flight.ts";
 import type { IngressExchange } from "./exchange.ts";
 import { decideDestination } from "./destination.ts";
+import { isNavigation } from "./respond.ts";
 import type { Application, Runtime } from "./runtime.ts";
+import { judgeForApplication, renewedCookie } from "./session-use.ts";
 
 /** What the pipeline calls, wired by relay.ts. */
 export interface PipelineServices extends InFlightServices {
@@ -21,6 +33,13 @@ export interface PipelineServices extends InFlightServices {
   runtime(): Runtime;
   readonly authenticator: Authenticator;
   readonly assertions: AssertionIssuer;
+  readonly tokens: ApplicationTokens;
+  readonly claims: Pick<ClaimsRefresher, "look" | "confirm">;
+  readonly sessions: Pick<SessionStore, "seen"> & Pick<SessionMaintenance, "lastSeenAt">;
+  /** Sends a person to sign in, with these fields on the answer as well. Undefined: people are told with a page. */
+  readonly loginRedirect?: ((request: InFlight, canonical: CanonicalRequest, application: Application, fields: Fields) => void) | undefined;
+  /** Where somebody can sign in for this application: told to programs, opened in a browser. */
+  loginUrl(canonical: CanonicalRequest, application: Application): string;
   /** Requests to the auth host. */
   serveAuthHost(request: InFlight, canonical: CanonicalRequest): void;
   /** The relay's own paths on an application's host (/.sallyport/...). */
@@ -31,6 +50,8 @@ export interface PipelineServices extends InFlightServices {
 }
 
 const NO_BODY = new Uint8Array(0);
+const NOBODY: Authentication = { kind: "anonymous", cookie: "none" };
+type Identified = Extract<Authentication, { kind: "identified" }>;
 
 /** @returns the listener for {@link IngressServerOptions.onExchange} */
 export function createPipeline(services: PipelineServices): (exchange: IngressExchange) => void {
@@ -66,14 +87,43 @@ function handle(services: PipelineServices, runtime: Runtime, request: InFlight)
       return services.serveReserved(request, canonical);
     case "application":
       request.application = route.application;
-      return authorize(services, runtime, request, canonical, route.application);
+      return authorize({ services, runtime, request, canonical, application: route.application });
   }
 }
 
-function authorize(services: PipelineServices, runtime: Runtime, request: InFlight, canonical: CanonicalRequest, application: Application): void {
-  const authentication = services.authenticator.authenticate(request.exchange.request.fields, application.credentials);
+/** One request on its way through steps 3 to 5. */
+interface Step {
+  readonly services: PipelineServices;
+  readonly runtime: Runtime;
+  readonly request: InFlight;
+  readonly canonical: CanonicalRequest;
+  readonly application: Application;
+}
+
+function authorize(step: Step): void {
+  const { services, request, canonical, application } = step;
+  const { fields } = request.exchange.request;
+  const { cors } = application.config;
+  if (cors !== undefined && isPreflight(canonical.method, fields)) return preflight(step, cors);
+  const authentication = services.authenticator.authenticate(fields, application.credentials);
   if (authentication.kind === "invalid") return request.answerRefusal("deny", "ERR_CREDENTIAL_INVALID", `credential-${authentication.reason}`);
   if (authentication.kind === "conflict") return request.answerRefusal("deny", "ERR_CREDENTIAL_CONFLICT", "credential-conflict");
+  const person = authentication.kind === "identified" ? authentication.person : undefined;
+  if (person === undefined || services.claims.look(person.session) === "current") return decide(step, authentication);
+  // An idle session wakes: this one request waits for the provider's word (R-F9).
+  services.claims
+    .confirm(person.session)
+    .then((confirmed) => {
+      if (request.closed) return;
+      if (confirmed === "unconfirmed") return request.answerRefusal("deny", "ERR_IDENTITY_UNCONFIRMED", "claims-outdated");
+      decide(step, services.authenticator.authenticate(fields, application.credentials));
+    })
+    .catch((error: unknown) => request.fault(error));
+}
+
+function decide(step: Step, authentication: Authentication): void {
+  const { services, runtime, request, canonical, application } = step;
+  if (authentication.kind === "invalid" || authentication.kind === "conflict") return request.answerRefusal("deny", "ERR_CREDENTIAL_INVALID", "session-ended");
   const identity = authentication.kind === "identified" ? authentication.identity : undefined;
   request.identity = identity;
   if (canonical.methodOverride && application.policies.dependsOn.method) return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
@@ -87,19 +137,65 @@ function authorize(services: PipelineServices, runtime: Runtime, request: InFlig
     const code = decision.reason === "service-token-required" ? "ERR_CREDENTIAL_REQUIRED" : "ERR_ACCESS_DENIED";
     return request.answerRefusal("deny", code, decision.reason, { detail: REASONS[decision.reason] });
   }
-  if (decision.outcome === "login") return request.answerRefusal("login", "ERR_LOGIN_REQUIRED", decision.reason);
-  if (decision.action !== "bypass" && services.recordingRequired()) return request.answerRefusal("deny", "ERR_RECORD_UNAVAILABLE", "recording-failed");
+  if (decision.outcome === "login") return askToSignIn(step, authentication, decision.reason);
+  if (decision.action === "bypass") return forward(step, authentication, facts, true);
+
+  if (authentication.kind === "identified") {
+    const refusal = judgeLogin(step, authentication, decision, facts.nowMs);
+    if (refusal === "foreign") return request.answerRefusal("deny", "ERR_ORIGIN_NOT_ALLOWED", "cross-site");
+    if (refusal !== "good") return askToSignIn(step, authentication, `session-${refusal}`);
+  }
+  if (services.recordingRequired()) return request.answerRefusal("deny", "ERR_RECORD_UNAVAILABLE", "recording-failed");
+  forward(step, authentication, facts, false);
+}
+
+/** Whether an allowed request may use the credential that it came with, beyond what policies say. Notes the use when it may. */
+function judgeLogin(step: Step, authentication: Identified, decision: Decision, nowMs: number): SessionVerdict | "foreign" {
+  const { services, runtime, request, canonical, application } = step;
+  const { fields, upgrade } = request.exchange.request;
+  const ownOrigin = originOf(runtime.config.authUrl.scheme, canonical.hostname, canonical.port);
+  const guarded = { fields, method: canonical.method, upgrade, ownOrigin, allowedOrigins: application.config.allowedOrigins };
+  if (authentication.source === "cookie" && isForeign(guarded)) return "foreign";
+  const session = authentication.person?.session;
+  if (session === undefined) return "good";
+  const verdict = judgeForApplication(runtime, application, decision, { session, lastSeenAt: services.sessions.lastSeenAt(session.id), nowMs });
+  if (verdict === "good") services.sessions.seen(session.id);
+  return verdict;
+}
+
+/** People are sent to sign in, programs are told where (R-H7). */
+function askToSignIn(step: Step, authentication: Authentication, reason: string): void {
+  const { services, request, canonical, application } = step;
+  const broken = authentication.kind === "anonymous" && authentication.cookie === "broken";
+  const { scheme, name, sameSite } = application.cookie;
+  const fields = broken ? ["Set-Cookie", clearCookie(scheme, name, sameSite)] : [];
+  if (services.loginRedirect !== undefined && isNavigation(request.exchange.request)) return services.loginRedirect(request, canonical, application, fields);
+  request.answerRefusal("login", "ERR_LOGIN_REQUIRED", reason, { fields, loginUrl: services.loginUrl(canonical, application) });
+}
+
+/** A preflight has no credentials by design (Fetch standard); what follows it is decided like any other request. */
+function preflight(step: Step, cors: CorsConfig): void {
+  const { services, runtime, request, canonical, application } = step;
+  const { fields } = request.exchange.request;
+  if (cors.preflight === "forward") return forward(step, NOBODY, factsOf(services, runtime, request, undefined, canonical.method), true);
+  request.answerOwn(204, preflightAnswer(fields, application.config.allowedOrigins, cors), NO_BODY);
+}
+
+/** Step 5. `anonymous`: the origin is told nothing about who asks. */
+function forward(step: Step, authentication: Authentication, facts: RequestFacts, anonymous: boolean): void {
+  const { services, runtime, request, canonical, application } = step;
   const destination = decideDestination(request.exchange.request, canonical, runtime, application, facts);
   if (destination.kind === "refused") return request.answerRefusal("deny", destination.code, "destination-denied");
-
   const { exchange, client, requestId } = request;
   const consumedAuthorization = authentication.kind === "identified" && authentication.consumedAuthorization;
-  const input = { request: exchange.request, canonical, application, client, requestId, consumedAuthorization };
-  const forward = createForward(runtime, input);
-  if (forward.kind === "refused") return request.answerRefusal("refused", forward.code);
-  const assertion = services.assertions.get(application, decision.action === "bypass" ? undefined : identity);
-  if (assertion instanceof Promise) assertion.then((signed) => request.forward(forward.forward, signed)).catch((error: unknown) => request.fault(error));
-  else request.forward(forward.forward, assertion);
+  const created = createForward(runtime, { request: exchange.request, canonical, application, client, requestId, consumedAuthorization });
+  if (created.kind === "refused") return request.answerRefusal("refused", created.code);
+  const assertion = services.assertions.get(application, anonymous ? undefined : facts.identity);
+  const renewed = anonymous ? undefined : renewedCookie(services.tokens, application, authentication, facts.nowMs);
+  if (!(assertion instanceof Promise) && renewed === undefined) return request.forward(created.forward, assertion);
+  Promise.all([assertion, renewed])
+    .then(([signed, cookie = NO_FIELDS]) => request.forward({ ...created.forward, responseFields: [...created.forward.responseFields, ...cookie] }, signed))
+    .catch((error: unknown) => request.fault(error));
 }
 
 function factsOf(services: PipelineServices, runtime: Runtime, request: InFlight, identity: Identity | undefined, method: string): RequestFacts {

@@ -3,7 +3,10 @@
 
 import type { Clock } from "@sallyport/shared/clock";
 import type { Identity } from "../authn/identity.ts";
+import { isTooOld } from "../authn/session-length.ts";
+import type { Session } from "../authn/session.ts";
 import type { InFlight } from "./in-flight.ts";
+import { sessionLengths } from "./session-use.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How often everything is looked at again: bounds how long an expired token or a closed time window keeps a stream. */
@@ -13,7 +16,10 @@ export interface RedecideOptions {
   readonly active: Iterable<InFlight>;
   readonly runtime: Runtime;
   readonly clock: Clock;
-  isLive(identity: Identity): boolean;
+  /** The identity as it is now; undefined when it could no longer make a request. */
+  current(identity: Identity): { readonly identity: Identity; readonly session: Session | undefined } | undefined;
+  /** An exchange under way is a use of its session: keeps claims current. @returns false when they are too old to go on with */
+  used(session: Session): boolean;
 }
 
 export function redecide(options: RedecideOptions): void {
@@ -22,11 +28,16 @@ export function redecide(options: RedecideOptions): void {
   }
 }
 
-function stillAllowed(request: InFlight, { runtime, clock, isLive }: RedecideOptions): boolean {
-  const { canonical, facts, application, identity } = request;
+function stillAllowed(request: InFlight, { runtime, clock, current, used }: RedecideOptions): boolean {
+  const { canonical, facts, application } = request;
   if (canonical === undefined || facts === undefined || application === undefined) return true;
-  if (identity !== undefined && !isLive(identity)) return false;
+  const now = facts.identity === undefined ? undefined : current(facts.identity);
+  if (facts.identity !== undefined && now === undefined) return false;
   const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
   if (route.kind !== "application" || route.application.tunnel !== application.tunnel || route.application.service !== application.service) return false;
-  return runtime.decisions.decide(route.application.policies, { ...facts, countryOf: runtime.countryOf, nowMs: clock.now() }).outcome === "allow";
+  const factsNow = { ...facts, identity: now?.identity, countryOf: runtime.countryOf, nowMs: clock.now() };
+  const decision = runtime.decisions.decide(route.application.policies, factsNow);
+  if (decision.outcome !== "allow") return false;
+  if (now?.session === undefined || decision.action === "bypass") return true;
+  return !isTooOld(now.session, sessionLengths(runtime, route.application, decision), factsNow.nowMs) && used(now.session);
 }

@@ -32,10 +32,18 @@ export type RefusalCode =
   | "ERR_HOST_UNKNOWN"
   | "ERR_ACCESS_DENIED"
   | "ERR_LOGIN_REQUIRED"
+  | "ERR_LOGIN_STATE"
+  | "ERR_LOGIN_LOOP"
+  | "ERR_LOGIN_FORM"
+  | "ERR_LOGIN_REFUSED"
+  | "ERR_LOGIN_PROVIDER"
+  | "ERR_LOGIN_PROVIDER_DOWN"
+  | "ERR_LOGIN_UNAVAILABLE"
   | "ERR_CREDENTIAL_REQUIRED"
   | "ERR_CREDENTIAL_INVALID"
   | "ERR_CREDENTIAL_CONFLICT"
   | "ERR_ORIGIN_NOT_ALLOWED"
+  | "ERR_IDENTITY_UNCONFIRMED"
   | "ERR_TUNNEL_NOT_CONNECTED"
   | "ERR_TUNNEL_LOST"
   | "ERR_OVERLOADED"
@@ -178,6 +186,70 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     visitorRemedy: "Sign in and try again. Programs present a service token or an access token.",
     operatorRemedy: "Nothing to do. For programs: `sallyport-relay service-token create`, or `sallyport access token`.",
   },
+  ERR_LOGIN_STATE: {
+    status: 400,
+    hop: "relay",
+    logLevel: "info",
+    title: "Start the sign-in again",
+    meaning: "This step of the sign-in belongs to another browser, was used before, or took too long. Nobody was signed in by it.",
+    visitorRemedy: "Start again. If it happens each time, allow cookies for this site.",
+    operatorRemedy: "Nothing to do unless it repeats; the event `login.refused` in the records names the reason.",
+  },
+  ERR_LOGIN_LOOP: {
+    status: 400,
+    hop: "relay",
+    logLevel: "info",
+    title: "Sign-in goes round in circles",
+    meaning: "You signed in several times within a minute, and each time your browser came back without the cookie that says so.",
+    visitorRemedy: "Allow cookies for this site, close other tabs of it, and try again in a minute.",
+    operatorRemedy: "See whether something between visitor and relay removes Cookie or Set-Cookie fields, or whether clocks differ.",
+  },
+  ERR_LOGIN_FORM: {
+    status: 403,
+    hop: "relay",
+    logLevel: "info",
+    title: "Form not accepted",
+    meaning: "What was sent did not come from a page of this site, or that page was too old.",
+    visitorRemedy: "Open the page again and repeat what you did.",
+    operatorRemedy: "Nothing to do unless it repeats: then see whether something removes Origin or Sec-Fetch-Site fields.",
+  },
+  ERR_LOGIN_REFUSED: {
+    status: 403,
+    hop: "relay",
+    logLevel: "info",
+    title: "You were not signed in",
+    meaning: "Your identity provider did not let you sign in, or did not say enough about you.",
+    visitorRemedy: "Try again, or use another account.",
+    operatorRemedy: "The event `login.failed` in the records has the reason; `sallyport-relay provider test NAME` shows what the provider sends.",
+  },
+  ERR_LOGIN_PROVIDER: {
+    status: 502,
+    hop: "relay",
+    logLevel: "error",
+    title: "Sign-in did not work",
+    meaning: "The answer of the identity provider could not be used.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "The event `login.failed` in the records has the reason; `sallyport-relay provider test NAME` shows what the provider sends.",
+  },
+  ERR_LOGIN_PROVIDER_DOWN: {
+    status: 503,
+    hop: "relay",
+    logLevel: "error",
+    title: "Sign-in is not available",
+    meaning: "The identity provider cannot be reached right now.",
+    visitorRemedy: TELL_OPERATOR,
+    operatorRemedy: "See whether the relay can reach the provider's issuer URL: `sallyport-relay provider test NAME`.",
+    retryAfterS: 30,
+  },
+  ERR_LOGIN_UNAVAILABLE: {
+    status: 503,
+    hop: "relay",
+    logLevel: "error",
+    title: "Nobody can sign in yet",
+    meaning: "This relay has no identity provider, so there is no way to sign in.",
+    visitorRemedy: "Tell the people who run this service.",
+    operatorRemedy: "Add one to `identityProviders` of the configuration.",
+  },
   ERR_CREDENTIAL_REQUIRED: {
     status: 401,
     hop: "relay",
@@ -213,6 +285,16 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     meaning: "A page of another site tried to use your sign-in here.",
     visitorRemedy: "Open the application itself.",
     operatorRemedy: "List the other site in the application's allowed origins, if it is meant to call it.",
+  },
+  ERR_IDENTITY_UNCONFIRMED: {
+    status: 503,
+    hop: "relay",
+    logLevel: "error",
+    title: "Your account cannot be confirmed",
+    meaning: "The service that vouches for your account has not answered for some time, so that what it last said no longer counts.",
+    visitorRemedy: "Try again in a few minutes; you stay signed in.",
+    operatorRemedy: "The identity provider cannot be reached: see the log. `sessions.claimsMaxAge` says how long its last word counts.",
+    retryAfterS: 30,
   },
   ERR_TUNNEL_NOT_CONNECTED: {
     status: 503,
