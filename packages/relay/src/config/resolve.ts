@@ -54,6 +54,7 @@ export function assemble(document: RelayDocument, resolved: Resolved, source: Co
     applications: document.applications,
     tests: document.tests,
     limits: document.limits,
+    sessions: document.sessions,
     records: { ...records, folder: recordsFolder === undefined ? resolve(state, "records") : resolve(folder, recordsFolder) },
     source,
   };
