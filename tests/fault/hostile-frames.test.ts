@@ -80,7 +80,8 @@ test(`${FRAMES.toLocaleString("en")} hostile frames: no crash, no leak, every vi
   console.info(`seed ${SEED} (HOSTILE_SEED)`);
   const random = new Random(SEED);
   const sessions = await recordSessions();
-  const budget = new BufferBudget(1 << 20);
+  // Small enough to be spent, so that streams are evicted in the middle of an attack.
+  const budget = new BufferBudget(48 << 10);
   const tally: Tally = { hits: new Map(), sessions: 0, mutatedFrames: 0, generatedFrames: 0, fine: 0 };
   for (let i = 0; i < 200; i++) attack(sessions, budget, random, { ...tally, hits: new Map() });
   const beforeBytes = await heldBytes();
@@ -96,6 +97,7 @@ test(`${FRAMES.toLocaleString("en")} hostile frames: no crash, no leak, every vi
   const survivors = await attackWebSockets(sessions, WEBSOCKETS, random, tally.hits);
   report(tally, tookMs, growthBytes, budget);
   expect(budget.heldBytes).toBe(0);
+  expect(budget.evictions).toBeGreaterThan(0);
   expect(growthBytes).toBeLessThan(MAX_GROWTH_BYTES);
   expect(tally.mutatedFrames).toBeGreaterThanOrEqual(FRAMES / 2);
   expect(VIOLATION_CODES.filter((code) => !tally.hits.has(code))).toEqual([]);
