@@ -4,9 +4,7 @@ import { defineConfig } from "vitest/config";
 // Workspace packages resolve to their TypeScript sources, so unit tests never run a stale build.
 const conditions = ["sallyport-source", "node", "import", "module", "default"];
 const resolve = { conditions };
-// What is loaded outside of Vite goes by these: with "import" among them, require() inside a CommonJS package would
-// get the module build of its own dependencies.
-const ssr = { resolve: { conditions, externalConditions: ["sallyport-source", "node"] } };
+const ssr = { resolve: { conditions, externalConditions: conditions } };
 
 // These drive the built command lines: they are built first, and no child process outlives its worker.
 const harness = { globalSetup: ["tests/harness/build.ts"], setupFiles: ["tests/harness/setup.ts"] };
@@ -27,9 +25,8 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // Built programs only, so no sources: with the conditions above, require("ws") inside socket.io would get an ES module.
       {
-        resolve,
-        ssr,
         test: {
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],
