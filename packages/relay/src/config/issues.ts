@@ -6,7 +6,7 @@ import { flow } from "./flow.ts";
 import { childOf, keysAt, nodesAt, valueAt, type SchemaNode } from "./json-schema.ts";
 import { nearest } from "./nearest.ts";
 import { notYet } from "./not-yet.ts";
-import { printable, type ConfigCode, type ConfigPath, type Finding } from "./problem.ts";
+import { MAX_PROBLEMS, printable, type ConfigCode, type ConfigPath, type Finding } from "./problem.ts";
 import { describeValue } from "./text.ts";
 import type { IssueHints } from "./values.ts";
 
@@ -20,7 +20,8 @@ export function findingsOf(issues: readonly Issue[], value: unknown): Finding[] 
 function findingOf(issue: Issue, path: ConfigPath, document: unknown): Finding[] {
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => unknownKey(key, path, document));
+      // One more than is listed, so that the list says that it is cut.
+      return issue.keys.slice(0, MAX_PROBLEMS + 1).map((key) => unknownKey(key, path, document));
     case "invalid_union":
       return unionFindings(issue, path, document);
     case "invalid_type":

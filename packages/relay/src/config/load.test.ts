@@ -1,7 +1,7 @@
 import { chmodSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ConfigCode } from "./problem.ts";
+import { MAX_PROBLEMS, type ConfigCode } from "./problem.ts";
 import { renderProblems } from "./render.ts";
 import { parseIp } from "../authz/ip.ts";
 import { ConfigFolder, geoDatabase, minimal, problemsOf } from "./test-support.ts";
@@ -339,6 +339,16 @@ describe("policy tests of the file", () => {
       "this test fails: expected allow, got deny (ERR_HOST_UNKNOWN)",
     );
   });
+});
+
+test("of thousands of mistakes the first are listed, and that there are more is said", async () => {
+  const applications = Array.from(
+    { length: 3000 },
+    (_, index) => `  - { name: a${index}, hostname: a${index}.relay.localhost, tunnel: none, service: s, x${index}: 1 }`,
+  );
+  const problems = problemsOf(await folder.load(minimal().replace(/applications:\n.*\n/, `applications:\n${applications.join("\n")}\n`)));
+  expect(problems).toHaveLength(MAX_PROBLEMS + 1);
+  expect(problems.at(-1)).toMatchObject({ severity: "error", code: "ERR_CONFIG_TOO_MANY_PROBLEMS" });
 });
 
 test("a file that everybody may write is refused: who writes it decides who may enter", async () => {

@@ -7,7 +7,6 @@ import type { Clock } from "@sallyport/shared/clock";
 import { checkCertificateNames } from "./check-certificates.ts";
 import { checkNetwork } from "./check-network.ts";
 import { checkPolicies } from "./check-policies.ts";
-import { checkProviders } from "./check-providers.ts";
 import { testPolicies } from "./test-policies.ts";
 import { checkReferences } from "./check-references.ts";
 import { readBounded, type Surroundings } from "./files.ts";
@@ -63,13 +62,12 @@ async function judge(text: ConfigText, file: string, hash: string, around: Surro
     ...findingsOf(issues, text.value),
     ...checkReferences(known),
     ...checkNetwork(known),
-    ...checkProviders(known),
     ...resolved.findings,
     ...checkCertificateNames(known, resolved),
     ...checkPolicies(known),
   ];
   if (document !== undefined && !findings.some(isError)) findings.push(...testPolicies(document, resolved.geoip?.countryOf, around.nowMs));
-  const problems = bounded(findings.map((one) => text.locate(one)));
+  const problems = locateFirst(text, findings);
   if (document === undefined || hasErrors(problems)) return { ok: false, problems, lines: text.lines, watchedFiles };
   return {
     ok: true,
@@ -120,20 +118,12 @@ function worldWritable(mode: number, file: string): Finding[] {
   ];
 }
 
-function bounded(problems: readonly Problem[]): readonly Problem[] {
-  const last = problems[MAX_PROBLEMS];
-  if (last === undefined) return problems;
-  const rest = problems.length - MAX_PROBLEMS;
-  const severity = hasErrors(problems.slice(MAX_PROBLEMS)) ? "error" : "warning";
-  return [
-    ...problems.slice(0, MAX_PROBLEMS),
-    {
-      ...last,
-      severity,
-      path: "",
-      code: "ERR_CONFIG_TOO_MANY_PROBLEMS",
-      message: `${rest} more problems are not listed`,
-      remedy: "mend those above and run the check again",
-    },
-  ];
+/** Errors first. Beyond the bound nothing is looked up: each look-up reads through the file. */
+function locateFirst(text: ConfigText, findings: readonly Finding[]): readonly Problem[] {
+  const ordered = [...findings.filter(isError), ...findings.filter((one) => !isError(one))];
+  const problems = ordered.slice(0, MAX_PROBLEMS).map((one) => text.locate(one));
+  const next = ordered[MAX_PROBLEMS];
+  if (next === undefined) return problems;
+  const rest = finding([], "ERR_CONFIG_TOO_MANY_PROBLEMS", "more problems are not listed", "mend those above and run the check again");
+  return [...problems, text.locate({ ...rest, severity: next.severity ?? "error" })];
 }

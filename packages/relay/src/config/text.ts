@@ -3,7 +3,7 @@
 // Must not know what the keys mean.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Scalar } from "yaml";
-import { type ConfigPath, type Finding, type Problem, formatPath, printable } from "./problem.ts";
+import { MAX_PROBLEMS, type ConfigPath, type Finding, type Problem, formatPath, printable } from "./problem.ts";
 import { blankByText, sensitiveSpans } from "./redact.ts";
 import { MAX_ALIASES, parsingCost, rangeOfNode, structureFaults, TOO_DEEP } from "./structure.ts";
 
@@ -66,12 +66,12 @@ export function parseConfigText(file: string, text: string): ConfigText {
     return unusable(TOO_DEEP);
   }
   const place = (start: number, end: number): Place => placeOf(counter, lines, start, end);
-  const faults = [...document.errors, ...document.warnings].map((fault) =>
-    problemAt(place(...fault.pos), syntaxFinding(fault.code, fault.message)),
-  );
+  const faults = [...document.errors, ...document.warnings]
+    .slice(0, MAX_PROBLEMS)
+    .map((fault) => problemAt(place(...fault.pos), syntaxFinding(fault.code, fault.message)));
   if (faults.length > 0) return { ...unusable(TOO_DEEP), problems: faults };
 
-  const structural = structureFaults(document);
+  const structural = structureFaults(document).slice(0, MAX_PROBLEMS);
   if (structural.length > 0) {
     return { ...unusable(TOO_DEEP), problems: structural.map(({ range, finding }) => problemAt(place(...range), finding)) };
   }
