@@ -249,6 +249,7 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     meaning: "This relay has no identity provider, so there is no way to sign in.",
     visitorRemedy: "Tell the people who run this service.",
     operatorRemedy: "Add one to `identityProviders` of the configuration.",
+    retryAfterS: 60,
   },
   ERR_CREDENTIAL_REQUIRED: {
     status: 401,

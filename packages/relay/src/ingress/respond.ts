@@ -7,6 +7,7 @@ import { firstValue, type Fields } from "@sallyport/shared/http/fields";
 import { refusalPage, UNKNOWN_HOST_PAGE } from "../pages/refusal-page.ts";
 import { contentSecurityPolicy } from "../pages/stylesheet.ts";
 import type { IngressExchange, IngressRequest } from "./exchange.ts";
+import { locationOf, type OwnLocation } from "./location.ts";
 import { REFUSALS, type Refusal, type RefusalCode } from "./refusals.ts";
 
 export { refusalOfReset, REFUSALS, type Hop, type Refusal, type RefusalCode } from "./refusals.ts";
@@ -62,14 +63,16 @@ export function respondWith(exchange: IngressExchange, code: RefusalCode, contex
 
 /**
  * A redirect of the relay's own (sign-in, https). 302 for GET and HEAD, 303 for other methods unless `status` says otherwise.
- * @param location absolute https or http URL or absolute path, built from configuration, never from the request's host (R-B7).
+ * @param to a place on one of our hosts, whose path is checked here (R-E1), or an absolute https or http URL or absolute
+ *        path, built from configuration, never from the request's host (R-B7).
  * @throws SallyportError ERR_INGRESS_LOCATION_INVALID before anything is written (R-D10).
  */
 export function respondRedirect(
   exchange: IngressExchange,
-  location: string,
+  to: string | OwnLocation,
   options: { readonly requestId: string; readonly status?: 302 | 303 | 307 | 308; readonly fields?: Fields | undefined },
 ): AnsweredRefusal {
+  const location = typeof to === "string" ? to : locationOf(to);
   if (!/^(?:https?:\/\/[^/]|\/(?![/\\]))[\x21-\x7e]*$/i.test(location)) {
     throw new SallyportError(
       "ERR_INGRESS_LOCATION_INVALID",

@@ -1,0 +1,100 @@
+// R-E1 to R-E3: whatever the vectors of open redirects try, raw, encoded once or twice, Location stays on its own origin,
+// and what merely looks odd but is a path of the application comes back byte for byte.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { locationOf, MAX_RETURN_BYTES, returnPath } from "./location.ts";
+
+const ORIGIN = "https://good.example.com";
+
+/** R-E2, by class. */
+const VECTORS: Readonly<Record<string, readonly string[]>> = {
+  "another host by slashes": ["//evil", "///evil", "////evil/%2e%2e", "//evil/..", "//evil.com/%2f..", "//google%00.com", "/.//evil", "/..//evil"],
+  "another host by backslashes": ["/\\evil", "\\/evil", "\\\\evil", "/\\/evil", "/./\\evil", "/./../../\\evil", "\\evil", "//\\evil"],
+  "something between the slashes": ["/%09/evil", "/\t/evil", "/ /evil", "/\v\\evil", "/\n/evil", "/\r\n/evil", "/%0d%0a/evil", "/%20/evil", "/\u00a0/evil", "/\u200b/evil"],
+  "a scheme": ["https:evil", "https:/evil", "http:///evil", "https://evil", "javascript:alert(1)", "java\rscript:alert(1)", "JAVASCRIPT:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:https://evil/x"],
+  "credentials in front": ["https://good@evil", "https://good.example.com@evil", "https://good%2f@evil", "https://evil\\@good", "@evil", "//good.example.com@evil"],
+  "a name that looks like ours": ["https://evil#good", "https://good.example.com.evil.com", "https://evilgood.example.com", "//good.example.com.evil.com"],
+  "our name, elsewhere": ["https://good.example.com:444", "http://good.example.com", "http://good.example.com:443/"],
+  "numeric addresses": ["//2130706433", "//0x7f000001", "//017700000001", "//127.1", "https://[::1]/", "//[::ffff:127.0.0.1]"],
+  "wide characters": ["/\uff0fevil", "\uff0f\uff0fevil", "/\uff3cevil", "//evil\u3002com", "\uff0f/evil", "/\u3000/evil"],
+  "space around": [" /path", "/path ", " //evil", "\t//evil"],
+  "line breaks": ["/\r\nSet-Cookie: a=b", "/a\nb", "/a\rb", "/%0d%0aLocation:%20https://evil", "/a\u0000b", "/a\u0085b"],
+  "no path at all": ["", "evil", "?x", "#x", "./x", "..", "*"],
+};
+
+const escapeAll = (text: string): string => Buffer.from(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, "0")}`, "");
+/** As encodeURIComponent, but nothing dangerous stays: the dots and everything else of a vector stay readable. */
+const spellings = (vector: string): readonly string[] => {
+  const once = encodeURIComponent(vector);
+  const keepFirst = vector.startsWith("/") ? `/${encodeURIComponent(vector.slice(1))}` : once;
+  return [vector, once, encodeURIComponent(once), keepFirst, keepFirst.replaceAll("%", "%25"), escapeAll(vector), escapeAll(escapeAll(vector))];
+};
+
+describe("what could leave the host becomes the root (R-E2)", () => {
+  for (const [kind, vectors] of Object.entries(VECTORS)) {
+    it(kind, () => {
+      for (const vector of vectors) {
+        expect(returnPath(ORIGIN, vector), JSON.stringify(vector)).toBe("/");
+        for (const spelling of spellings(vector)) {
+          // Encoded, some vectors are plain file names: then they may stay, as long as a browser stays too.
+          const url = new URL(locationOf({ origin: ORIGIN, path: spelling }));
+          expect(url.origin, JSON.stringify(spelling)).toBe(ORIGIN);
+          expect(url.pathname, JSON.stringify(spelling)).not.toMatch(/^\/[/\\]/);
+        }
+      }
+    });
+  }
+
+  it("slashes and backslashes in second place are seen through two encodings", () => {
+    for (const second of ["/", "\\"]) {
+      const once = encodeURIComponent(second);
+      expect(returnPath(ORIGIN, `/${once}evil`)).toBe("/");
+      expect(returnPath(ORIGIN, `/${once.replace("%", "%25")}evil`)).toBe("/");
+      expect(returnPath(ORIGIN, `/%09${once}evil`)).toBe("/");
+    }
+  });
+
+  it("bytes that are not UTF-8, and paths that are too long", () => {
+    expect(returnPath(ORIGIN, "/%ff%fe")).toBe("/");
+    expect(returnPath(ORIGIN, "/%zz")).toBe("/");
+    expect(returnPath(ORIGIN, `/${"a".repeat(MAX_RETURN_BYTES)}`)).toBe("/");
+    expect(returnPath(ORIGIN, `/${"a".repeat(MAX_RETURN_BYTES - 1)}`)).toHaveLength(MAX_RETURN_BYTES);
+  });
+});
+
+describe("deep links come back byte for byte (A1)", () => {
+  it.each([
+    "/",
+    "/d/abc?orgId=1&from=now-6h&to=now&var=%7B%22a%22%3A1%7D",
+    "/@scope%2fname",
+    "/proxy/https://inner.example/x",
+    "/a//b",
+    "/search?q=//evil&next=https://evil.example/",
+    "/100%25/of%20it",
+    "/%C3%A4rger?x=%ff",
+    "/a;v=1/b",
+    "/wiki/C%23",
+  ])("%s", (path) => {
+    expect(locationOf({ origin: ORIGIN, path })).toBe(ORIGIN + path);
+  });
+});
+
+it("no text at all makes a browser leave", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom(..."/\\.%25fFcCaAe09: \t@#?;") })), (text) => {
+      for (const path of [text, `/${text}`]) {
+        const url = new URL(locationOf({ origin: ORIGIN, path }));
+        expect(url.origin).toBe(ORIGIN);
+        expect(url.pathname).not.toMatch(/^\/\//);
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it("an origin that is none stops before anything is written", () => {
+  for (const origin of ["", "https://", "javascript:", "https://good.example.com/", "https://a@b", "https://good.example.com\r\n"]) {
+    expect(() => locationOf({ origin, path: "/" })).toThrow(/origin/);
+  }
+});
