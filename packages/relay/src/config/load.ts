@@ -7,6 +7,7 @@ import type { Clock } from "@sallyport/shared/clock";
 import { checkCertificateNames } from "./check-certificates.ts";
 import { checkNetwork } from "./check-network.ts";
 import { checkPolicies } from "./check-policies.ts";
+import { checkProviders } from "./check-providers.ts";
 import { testPolicies } from "./test-policies.ts";
 import { checkReferences } from "./check-references.ts";
 import { readBounded, type Surroundings } from "./files.ts";
@@ -62,6 +63,7 @@ async function judge(text: ConfigText, file: string, hash: string, around: Surro
     ...findingsOf(issues, text.value),
     ...checkReferences(known),
     ...checkNetwork(known),
+    ...checkProviders(known),
     ...resolved.findings,
     ...checkCertificateNames(known, resolved),
     ...checkPolicies(known),
