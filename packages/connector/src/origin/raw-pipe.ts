@@ -46,7 +46,8 @@ export class RawPipe implements Omit<StreamHandler, "onHead"> {
   #onOriginDrain(): void {
     const bytes = this.#withheldBytes;
     this.#withheldBytes = 0;
-    if (bytes > 0 && !this.#over) this.#stream.consume(bytes);
+    // Also after the end: what is withheld counts against the buffer budget until it is given back.
+    if (bytes > 0) this.#stream.consume(bytes);
   }
 
   #break(reason: string): void {

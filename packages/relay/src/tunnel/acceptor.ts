@@ -12,7 +12,7 @@ import { wsTransport, WS_LIMITS } from "@sallyport/shared/mux/ws-transport";
 import { GoawayReason } from "@sallyport/shared/protocol/codes";
 import { PROTOCOL_V1 } from "@sallyport/shared/protocol/frame";
 import { relayHandshake, type Admission, type KnownCredential, type RelayHandshakeResult } from "@sallyport/shared/protocol/handshake";
-import type { ConnectorHello, Grant, RelayHello } from "@sallyport/shared/protocol/hello";
+import { relayHelloJson, type ConnectorHello, type Grant, type RelayHello } from "@sallyport/shared/protocol/hello";
 import { WebSocketServer, type WebSocket } from "ws";
 import { TunnelConnection } from "./connection.ts";
 import { MAX_CONNECTIONS_PER_TUNNEL, type TunnelRegistry } from "./registry.ts";
@@ -116,7 +116,7 @@ export class TunnelAcceptor {
       const grants = this.#options.grantsOf(connection.info.tunnel);
       if (grants === undefined) {
         connection.mux.close(GoawayReason.TUNNEL_REMOVED, `the relay's configuration has no tunnel ${connection.info.tunnel} any more`);
-      } else connection.mux.sendHello(JSON.stringify(this.#answer(connection.info.connectionId, connection.info.tunnel, grants)));
+      } else connection.mux.sendHello(relayHelloJson(this.#answer(connection.info.connectionId, connection.info.tunnel, grants)));
     }
   }
 

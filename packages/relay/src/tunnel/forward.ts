@@ -183,7 +183,11 @@ export class Forwarding implements StreamHandler {
   }
 
   onReset(code: ResetCode, detail: ResetDetail): void {
-    if (this.#phase === "done") return;
+    if (this.#phase === "done") {
+      // The answer is complete, but lies in the socket of a visitor who does not read it, and memory is short (R-L6).
+      if (code === ResetCode.OVERLOAD) this.#exchange.abort();
+      return;
+    }
     if (code === ResetCode.REFUSED && this.#phase === "waiting" && this.#retry()) return;
     const failure: ForwardFailure = { kind: "reset", code, detail: detail.text };
     if (this.#phase === "waiting") return this.#refuse(failure);
