@@ -3,7 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { RawClient } from "../harness/raw-client.ts";
 import { useBed } from "./support/bed.ts";
-import { expectForwarded, expectRejected, expectSilence, http2Ask, mark, pseudo } from "./support/visit.ts";
+import { RawHttp2 } from "./support/raw-http2.ts";
+import { expectForwarded, expectRejected, fence, mark, pseudo } from "./support/visit.ts";
 import { readResponses, write } from "./support/wire.ts";
 
 const bed = useBed();
@@ -68,7 +69,6 @@ describe("R-D1: heads that are rejected", () => {
     ["CR LF CR X", "GET /x HTTP/1.1\r\nHost: app.example.test\r\n\rX"],
     ["CR CR ;", "GET /x HTTP/1.1\r\nHost: app.example.test\r\r;\r\n\r\n"],
     ["a space before the first field", "GET /x HTTP/1.1\r\n Host: app.example.test\r\n\r\n"],
-    ["two spaces in the request line", "GET  /x HTTP/1.1\r\nHost: app.example.test\r\n\r\n"],
     ["a tab in the request line", "GET\t/x HTTP/1.1\r\nHost: app.example.test\r\n\r\n"],
     ["a third part in the request line", "GET /x HTTP/1.1 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"],
     ["HTTP/1.1 in lower case", "GET /x http/1.1\r\nHost: app.example.test\r\n\r\n"],
@@ -126,7 +126,7 @@ describe("R-D1: what is well formed arrives, framed anew", () => {
   test("extensions of chunks are dropped", async () => {
     const request = await expectForwarded(bed(), write("/x", { method: "POST", fields: ["Transfer-Encoding: chunked"], body: '2;a=b;c="d"\r\nhe\r\n3\r\nllo\r\n0;end\r\n\r\n' }));
     expect(request.body).toBe("hello");
-    expect(request.raw).not.toContain(";");
+    expect(request.raw.slice(request.raw.indexOf("\r\n\r\n"))).not.toContain(";");
   });
 
   test.each(["chunked", "Chunked", "CHUNKED"])("Transfer-Encoding: %s", async (coding) => {
@@ -140,43 +140,78 @@ describe("R-D1: what is well formed arrives, framed anew", () => {
     expect([request.body, request.values("content-length")]).toEqual([inner, [String(inner.length)]]);
   });
 
+  test("several spaces in a request line are one, decided and forwarded", async () => {
+    expect((await expectForwarded(bed(), write("/x").replace("GET /x", "GET   /x"))).line).toBe("GET /x HTTP/1.1");
+  });
+
   test("empty lines before a request are skipped", async () => {
     await expectForwarded(bed(), `\r\n\r\n${write("/x")}`);
   });
 });
 
 describe("R-D1: HTTP/2 downgraded", () => {
+  const good = pseudo("/x", "app.example.test", "POST");
+  const withPath = (path: string): string[] => pseudo(path);
+
   test.each([
-    ["transfer-encoding", ["transfer-encoding", "chunked"]],
-    ["a content-length that is a list", ["content-length", "5, 5"]],
-    ["a content-length that lies", ["content-length", "50"]],
-    ["two content-length", ["content-length", "5", "content-length", "6"]],
-    ["CR LF in a value", ["x-a", "a\r\nTransfer-Encoding: chunked"]],
-    ["LF in a value", ["x-a", "a\nb"]],
-    ["NUL in a value", ["x-a", "a\0b"]],
-    ["CR LF in a name", ["x-a\r\nhost", "b"]],
-    ["a colon in a name", ["host: evil", "b"]],
-    ["connection", ["connection", "close"]],
-    ["upgrade", ["upgrade", "websocket"]],
-  ])("%s goes nowhere", async (_name, fields) => {
+    ["transfer-encoding", [...good, "transfer-encoding", "chunked"]],
+    ["a content-length that is a list", [...good, "content-length", "5, 5"]],
+    ["a content-length that lies", [...good, "content-length", "50"]],
+    ["two content-length", [...good, "content-length", "5", "content-length", "6"]],
+    ["an upper-case name", [...good, "X-A", "b"]],
+    ["connection", [...good, "connection", "close"]],
+    ["upgrade", [...good, "upgrade", "websocket"]],
+    ["proxy-connection", [...good, "proxy-connection", "close"]],
+    ["te other than trailers", [...good, "te", "gzip"]],
+    ["a pseudo-field behind a field", [...good.slice(0, 6), "x-a", "b", ...good.slice(6)]],
+    ["a pseudo-field twice", [...good, ":path", "/admin"]],
+    ["an unknown pseudo-field", [...good, ":admin", "1"]],
+    ["no :path", [":method", "POST", ":scheme", "https", ":authority", "app.example.test"]],
+    ["a request line in :path", withPath("/x HTTP/1.1\r\nHost: evil")],
+    ["a line end in :path", withPath("/x\r\n")],
+    ["a space in :path", withPath("/x y")],
+    ["NUL in :path", withPath("/x\0")],
+    ["a request line in :method", pseudo("/x", "app.example.test", "GET /admin HTTP/1.1\r\nX:")],
+    ["a space in :method", pseudo("/x", "app.example.test", "GE T")],
+    ["an empty :method", pseudo("/x", "app.example.test", "")],
+    ["a line end in :authority", pseudo("/x", "app.example.test\r\nX: y")],
+  ])("%s: nothing whole reaches the origin", async (_name, headers) => {
     const before = mark(bed());
-    const answer = await http2Ask(bed(), [...pseudo("/x", "app.example.test", "POST"), ...fields], "hello").catch(() => ({ status: undefined }));
-    expect(answer.status === undefined || answer.status >= 400).toBe(true);
+    using client = await RawHttp2.connect(bed());
+    client.request(headers, "hello");
+    await client.answered();
+    await fence(bed());
     expect(bed().open.requests.slice(before.open)).toEqual([]);
+    expect(bed().open.violations).toEqual([]);
   });
 
-  test.each(["/x HTTP/1.1\r\nHost: evil", "/x\r\n", "/x y", "/x\0"])("the path %j goes nowhere", async (path) => {
+  // nghttp2 leaves such a field out instead of refusing the request: docs/threat-model.md, known gaps.
+  test.each([
+    ["CR LF in a value", [...good, "x-a", "a\r\nTransfer-Encoding: chunked"]],
+    ["LF in a value", [...good, "x-a", "a\nb"]],
+    ["CR in a value", [...good, "x-a", "a\rb"]],
+    ["NUL in a value", [...good, "x-a", "a\0b"]],
+    ["CR LF in a name", [...good, "x-a\r\nhost", "b"]],
+    ["a colon in a name", [...good, "host: evil", "b"]],
+    ["an empty name", [...good, "", "b"]],
+  ])("%s: the origin gets the one request that was decided, and nothing of the field", async (_name, headers) => {
     const before = mark(bed());
-    const answer = await http2Ask(bed(), pseudo(path)).catch(() => ({ status: undefined }));
-    expect([400, undefined]).toContain(answer.status);
-    await expectSilence(bed(), before);
+    using client = await RawHttp2.connect(bed());
+    client.request(headers, "hello");
+    await client.answered();
+    await fence(bed());
+    const received = bed().open.requests.slice(before.open);
+    expect(received.length).toBeLessThanOrEqual(1);
+    for (const request of received) expect([request.values("x-a"), request.raw.match(/evil|\r\nX: |chunked\r\nh/g)]).toEqual([[], null]);
+    expect(bed().open.violations).toEqual([]);
   });
 
-  test.each(["GET /admin HTTP/1.1\r\nX:", "GE T", "GET\r\n", ""])("the method %j goes nowhere", async (method) => {
+  test("the same frames without a fault do arrive", async () => {
     const before = mark(bed());
-    const answer = await http2Ask(bed(), pseudo("/x", "app.example.test", method)).catch(() => ({ status: undefined }));
-    expect(answer.status === undefined || answer.status >= 400).toBe(true);
-    await expectSilence(bed(), before);
+    using client = await RawHttp2.connect(bed());
+    client.request([...good, "x-a", "b"], "hello");
+    await client.answered();
+    expect(bed().open.requests.slice(before.open).map(({ body }) => body)).toEqual(["hello"]);
   });
 });
 

@@ -217,6 +217,8 @@ export class Http1Engine {
 
 /** What the engine refuses by the head alone, before anybody looks at routes (R-A11, R-L2). */
 function headRefusal(req: IncomingMessage, limits: IngressLimits): RefusalCode | undefined {
+  // The parser also lets request lines pass that say HTTP/0.9 and HTTP/2.0.
+  if (req.httpVersion !== "1.1" && req.httpVersion !== "1.0") return "ERR_REQUEST_MALFORMED";
   return headLimitRefusal(req.method ?? "", req.url ?? "", req.rawHeaders, limits);
 }
 
