@@ -13,11 +13,12 @@ import { createAdminSocket, type AdminSocket } from "./admin/socket.ts";
 import { ApplicationTokens } from "./authn/application-token.ts";
 import { Authenticator } from "./authn/authenticate.ts";
 import { type ClaimsSource, ClaimsRefresher } from "./authn/renewal.ts";
+import type { IdentityProvider } from "./authn/provider.ts";
 import { createServiceTokenVerifier } from "./authn/service-token.ts";
 import { AssertionIssuer } from "./authz/assertion.ts";
 import { diffConfigs, restartSections } from "./config/diff.ts";
 import type { RelayConfig } from "./config/types.ts";
-import { serveAuthHost } from "./ingress/auth-host.ts";
+import { serveAuthHost, serveReserved } from "./ingress/auth-host.ts";
 import type { IngressRequest } from "./ingress/exchange.ts";
 import type { InFlight } from "./ingress/in-flight.ts";
 import { createPipeline } from "./ingress/pipeline.ts";
@@ -31,6 +32,7 @@ import { engineRefusalRecord } from "./observe/engine-refusal.ts";
 import { relayStatus } from "./observe/relay-status.ts";
 import { createRecorder, type Recorder } from "./observe/record.ts";
 import type { RequestRecord } from "./observe/record-line.ts";
+import { createSignIn } from "./sign-in.ts";
 import { openState, type State } from "./state/state.ts";
 import { ActiveExchanges } from "./tunnel/active.ts";
 import { TunnelAcceptor } from "./tunnel/acceptor.ts";
@@ -55,6 +57,8 @@ export interface RelayOptions {
   readonly config: RelayConfig;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Makes the identity providers of a configuration. Default: those that it names. */
+  readonly createProviders?: ((config: RelayConfig) => ReadonlyMap<string, IdentityProvider>) | undefined;
 }
 
 export interface RelayAddresses {
@@ -95,13 +99,17 @@ class RelayProcess implements Relay {
   #adminSocket: AdminSocket | undefined;
   #adminListener: AdminListener | undefined;
   #access: Access | undefined;
+  readonly #createProviders: (config: RelayConfig) => ReadonlyMap<string, IdentityProvider>;
+  #providers: ReadonlyMap<string, IdentityProvider>;
   #redecideTimer: Timer | undefined;
   #listening: readonly ListenAddress[] = [];
   readonly #startedAt: number;
   #configLoadedAt: number;
 
-  constructor({ config, logger, clock }: RelayOptions) {
+  constructor({ config, logger, clock, createProviders = () => new Map() }: RelayOptions) {
     this.#config = config;
+    this.#createProviders = createProviders;
+    this.#providers = createProviders(config);
     this.#logger = logger;
     this.#clock = clock;
     this.#active = new ActiveExchanges(config.limits);
@@ -147,6 +155,7 @@ class RelayProcess implements Relay {
       throw new SallyportError("ERR_CONFIG_RESTART", `a change of ${sections.join(", ")} takes effect with a restart only; the old configuration stays live`);
     }
     const runtime = createRuntime(next);
+    const providers = this.#createProviders(next);
     const diff = diffConfigs(this.#config, next);
     next.listen.forEach(({ certificates }, index) => {
       if (certificates !== undefined) this.#ingress?.updateCertificates(index, certificates);
@@ -226,7 +235,20 @@ class RelayProcess implements Relay {
   #createIngress(state: State, recorder: Recorder, acceptor: TunnelAcceptor, access: Access): IngressServer {
     const config = this.#config;
     const authUrl = config.authUrl.origin;
-    const authHost = { acceptor, authUrl, jwks: () => state.keys.jwks() };
+    const onFault = (requestId: string, error: unknown): void =>
+      this.#logger.error({ err: error, [LogField.requestId]: requestId }, "fault while handling a request");
+    const signIn = createSignIn({
+      clock: this.#clock,
+      state,
+      tokens: access.tokens,
+      recorder,
+      runtime: () => this.#current(),
+      providers: () => this.#providers,
+      onFault,
+    });
+    const jwks = (): { readonly keys: readonly unknown[] } => state.keys.jwks();
+    const authHost = { acceptor, authUrl, jwks, serveLogin: signIn.serveAuthHost };
+    const applicationHost = { jwks, serveLogin: signIn.serveApplicationHost };
     const pipeline = createPipeline({
       clock: this.#clock,
       registry: this.#registry,
@@ -234,14 +256,15 @@ class RelayProcess implements Relay {
       runtime: () => this.#current(),
       ...access,
       sessions: state.sessions,
-      loginUrl: (_, application) => `${authUrl}/login?application=${encodeURIComponent(application.name)}`,
+      loginRedirect: signIn.redirect,
+      loginUrl: signIn.loginUrl,
       assertions: new AssertionIssuer(authUrl, state.keys, this.#clock),
       serveAuthHost: (request, canonical) => serveAuthHost(authHost, request, canonical),
-      serveReserved: (request) => request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN"),
+      serveReserved: (request, canonical) => serveReserved(applicationHost, request, canonical),
       recordingRequired: () => recorder.failing && this.#config.records.onWriteFailure === "deny",
       policyEvaluated: (durationMs) => this.#metrics.policyEvaluated(durationMs),
       record: (record, unauthenticated) => this.#record(recorder, record, unauthenticated),
-      onFault: (requestId, error) => this.#logger.error({ err: error, [LogField.requestId]: requestId }, "fault while handling a request"),
+      onFault,
     });
     return createIngressServer({
       listeners: config.listen.map((listen) => ({

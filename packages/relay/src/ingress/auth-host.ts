@@ -1,5 +1,5 @@
-// What the auth host answers: the tunnel endpoint for connectors, key material for origins. Pages of sign-in come later; every
-// other path is told so. Must not know applications.
+// What the auth host answers: the tunnel endpoint for connectors, key material for origins, and sign-in. Must not know
+// applications.
 
 import { firstValue } from "@sallyport/shared/http/fields";
 import { TUNNEL_PATH } from "@sallyport/shared/protocol/frame";
@@ -14,6 +14,15 @@ export interface AuthHostOptions {
   readonly acceptor: TunnelAcceptor;
   readonly authUrl: string;
   jwks(): { readonly keys: readonly unknown[] };
+  /** Answers a path of sign-in. @returns false when it is none */
+  serveLogin(request: InFlight, canonical: CanonicalRequest): boolean;
+}
+
+/** The relay's own paths on an application's host: the key set for its origin, and sign-in. */
+export function serveReserved(options: Pick<AuthHostOptions, "jwks" | "serveLogin">, request: InFlight, canonical: CanonicalRequest): void {
+  const readable = canonical.method === "GET" || canonical.method === "HEAD";
+  if (canonical.target.pathname === "/.sallyport/certs" && readable) return serveJson(request, options.jwks());
+  if (!options.serveLogin(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
 }
 
 /** Answers one request to the auth host. */
@@ -23,7 +32,7 @@ export function serveAuthHost(options: AuthHostOptions, request: InFlight, canon
   const readable = canonical.method === "GET" || canonical.method === "HEAD";
   if (pathname === "/.well-known/jwks.json" && readable) return serveJson(request, options.jwks());
   if (pathname === "/.well-known/sallyport" && readable) return serveJson(request, describe(options.authUrl));
-  request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
+  if (!options.serveLogin(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
 }
 
 function serveTunnel(acceptor: TunnelAcceptor, request: InFlight, canonical: CanonicalRequest): void {

@@ -1,0 +1,86 @@
+// The two forms of a sign-in with a one-time PIN: address, then code. What is between them travels sealed, bound to this
+// browser from the moment the address was sent (R-F6). Must not know how codes are made, limited or sent.
+
+import type { PinProvider } from "../provider.ts";
+import { recordFailure, readIntent } from "./auth-host.ts";
+import { ensureBinding, isSameBinding, readBinding } from "./binding.ts";
+import type { LoginContext } from "./context.ts";
+import type { Intent } from "./intent.ts";
+import { pinCodePage, pinEmailPage, signedInPage } from "./pages.ts";
+import { isSameOrigin } from "./same-origin.ts";
+import { startSession } from "./session-start.ts";
+import type { LoginAnswer, LoginVisit } from "./types.ts";
+
+/** A little longer than the code itself, so that it is the provider who says that it is over. */
+const CHALLENGE_LIFETIME_MS = 660_000;
+const MAX_EMAIL_LENGTH = 254;
+
+interface Challenge {
+  readonly p: string;
+  readonly i: Intent;
+  readonly b: string;
+  /** Of the provider. */
+  readonly c: string;
+  readonly e: string;
+}
+
+/** POST /.sallyport/pin with `email`, or with `challenge` and `pin` */
+export async function handlePin(context: LoginContext, visit: LoginVisit): Promise<LoginAnswer> {
+  if (!isSameOrigin(visit.fields, context.services.authUrl().origin)) return { kind: "refusal", code: "ERR_LOGIN_FORM", reason: "form-origin" };
+  const challenge = visit.form.get("challenge");
+  return challenge === null ? await send(context, visit) : check(context, visit, challenge);
+}
+
+async function send(context: LoginContext, visit: LoginVisit): Promise<LoginAnswer> {
+  const found = readIntent(context, visit, visit.form);
+  if (found.kind === "answer") return found.answer;
+  const { intent } = found;
+  const provider = pinProvider(context, visit.form.get("provider"));
+  if (provider === undefined) return context.startAgain("pin-provider", visit, context.loginPage(intent));
+  const email = (visit.form.get("email") ?? "").trim();
+  if (!/^[^\s@]+@[^\s@]+$/.test(email) || email.length > MAX_EMAIL_LENGTH) {
+    return pinEmailPage(context, intent, provider, { problem: "Enter an address like name@example.com.", email: email.slice(0, MAX_EMAIL_LENGTH), status: 422 });
+  }
+  const sending = await provider.send(email, visit.clientAddress);
+  if (sending.kind === "limited") {
+    recordFailure(context, visit, provider.name, "pin-limited");
+    const { retryAfterS } = sending;
+    return pinEmailPage(context, intent, provider, { problem: "Too many codes were asked for. Wait a few minutes.", email, status: 429, retryAfterS });
+  }
+  const binding = ensureBinding(context.scheme, visit.fields);
+  const sealed = sealChallenge(context, { p: provider.name, i: intent, b: binding.hash, c: sending.challengeId, e: email });
+  return { ...pinCodePage(context, intent, sealed, email), fields: binding.fields };
+}
+
+function check(context: LoginContext, visit: LoginVisit, sealed: string): LoginAnswer {
+  const opened = context.sealer.open<Challenge>("pin-challenge", sealed);
+  if (opened.kind === "invalid") return context.startAgain("pin-invalid", visit, context.own("/login"));
+  const { p, i: intent, b, c, e: email } = opened.content;
+  const provider = pinProvider(context, p);
+  if (opened.kind === "expired" || provider === undefined) return context.startAgain("pin-expired", visit, context.loginPage(intent));
+  if (!isSameBinding(readBinding(context.scheme, visit.fields), b)) return context.startAgain("pin-foreign", visit, context.loginPage(intent));
+  const result = provider.check(c, (visit.form.get("pin") ?? "").replace(/\s/g, ""), visit.clientAddress);
+  if (result.kind === "login") return goOn(context, intent, startSession(context, visit, provider.name, result.login, intent));
+  recordFailure(context, visit, provider.name, `pin-${result.kind}`);
+  if (result.kind === "over") {
+    return pinEmailPage(context, intent, provider, { problem: "That code is no longer good. Get a new one.", email, status: 403 });
+  }
+  const tries = result.triesLeft === 1 ? "one try" : `${result.triesLeft} tries`;
+  return pinCodePage(context, intent, sealed, email, `That is not the code. You have ${tries} left.`);
+}
+
+/** A redirect after a form must not leave its host. */
+function goOn(context: LoginContext, intent: Intent, answer: LoginAnswer): LoginAnswer {
+  if (answer.kind !== "own-redirect") return answer;
+  const { origin, path } = answer.to;
+  return signedInPage(context.target(intent)?.name ?? "Sallyport", answer.to, origin + path, answer.fields);
+}
+
+function sealChallenge(context: LoginContext, challenge: Challenge): string {
+  return context.sealer.seal("pin-challenge", challenge, CHALLENGE_LIFETIME_MS);
+}
+
+function pinProvider(context: LoginContext, name: string | null): PinProvider | undefined {
+  const provider = context.provider(name ?? undefined);
+  return provider?.kind === "pin" ? provider : undefined;
+}

@@ -1,0 +1,97 @@
+// Composition of sign-in: gives the flow what it needs of configuration, state and records, and puts its routes beside the
+// other ones of the auth host and of application hosts.
+
+import type { Clock } from "@sallyport/shared/clock";
+import { readCookie } from "@sallyport/shared/http/cookies";
+import type { Fields } from "@sallyport/shared/http/fields";
+import type { ApplicationTokens } from "./authn/application-token.ts";
+import { LoginFlow } from "./authn/login/flow.ts";
+import type { LoginAnswer, LoginServices, LoginTarget } from "./authn/login/types.ts";
+import type { IdentityProvider } from "./authn/provider.ts";
+import { longestSessionMs } from "./authn/session-length.ts";
+import type { CanonicalRequest } from "./ingress/canonicalise.ts";
+import type { InFlight } from "./ingress/in-flight.ts";
+import { answerLogin, serveLogin } from "./ingress/login-pages.ts";
+import { findLoginTarget, loginTarget, loginTargets } from "./ingress/login-target.ts";
+import type { Application, Runtime } from "./ingress/runtime.ts";
+import type { Recorder } from "./observe/record.ts";
+import type { State } from "./state/state.ts";
+
+export interface SignInOptions {
+  readonly clock: Clock;
+  readonly state: State;
+  readonly tokens: ApplicationTokens;
+  readonly recorder: Recorder;
+  runtime(): Runtime;
+  /** By name, of this moment. */
+  providers(): ReadonlyMap<string, IdentityProvider>;
+  onFault(requestId: string, error: unknown): void;
+}
+
+export interface SignIn {
+  /** Sends a navigation to sign in. */
+  redirect(request: InFlight, canonical: CanonicalRequest, application: Application, fields: Fields): void;
+  /** Where a person can sign in for a program's sake. */
+  loginUrl(canonical: CanonicalRequest, application: Application): string;
+  /** Answers a path of sign-in on the auth host. @returns false when it is none */
+  serveAuthHost(request: InFlight, canonical: CanonicalRequest): boolean;
+  /** Answers a path of sign-in below /.sallyport/ on an application's host. @returns false when it is none */
+  serveApplicationHost(request: InFlight, canonical: CanonicalRequest): boolean;
+}
+
+export function createSignIn(options: SignInOptions): SignIn {
+  const { clock, state, runtime } = options;
+  const targets = { now: () => clock.now(), lastSeenAt: (id: string) => state.sessions.lastSeenAt(id) };
+  const flow = new LoginFlow(servicesOf(options, targets));
+  const targetOf = ({ hostname }: CanonicalRequest, application: Application): LoginTarget => loginTarget(targets, runtime(), application, hostname);
+  return {
+    redirect(request, canonical, application, fields) {
+      const answer = flow.sendToLogin(targetOf(canonical, application), canonical.target.path, request.exchange.request.fields);
+      answerLogin(request, withFields(answer, fields), "login");
+    },
+    loginUrl: (canonical, application) => flow.loginUrl(targetOf(canonical, application)),
+    serveAuthHost(request, canonical) {
+      const route = flow.onAuthHost(canonical.target.pathname);
+      if (route !== undefined) serveLogin(route, request, canonical);
+      return route !== undefined;
+    },
+    serveApplicationHost(request, canonical) {
+      const route = flow.onApplicationHost(canonical.target.pathname);
+      if (route !== undefined) serveLogin(route, request, canonical);
+      return route !== undefined;
+    },
+  };
+}
+
+function servicesOf(options: SignInOptions, targets: { now(): number; lastSeenAt(id: string): number | undefined }): LoginServices {
+  const { clock, state, tokens, recorder, runtime } = options;
+  return {
+    clock,
+    sessions: state.sessions,
+    secret: (purpose) => state.keys.secret(purpose),
+    authUrl: () => runtime().config.authUrl,
+    providers: () => options.providers(),
+    sessionDurationMs: () => longestSession(runtime()),
+    findTarget: (hostname, path) => findLoginTarget(targets, runtime(), hostname, path),
+    targets: () => loginTargets(targets, runtime()),
+    issueToken: (session, target) => tokens.issue(session, target),
+    sessionOf(fields, target) {
+      const cookie = readCookie(fields, target.cookie.name);
+      const result = cookie.kind === "value" ? tokens.verify(cookie.value, target.aud) : undefined;
+      return result?.kind === "valid" ? result.session : undefined;
+    },
+    event: (type, actor, fields) => recorder.event(type, actor, fields),
+    onFault: (requestId, error) => options.onFault(requestId, error),
+  };
+}
+
+/** A session lives as long as any application accepts it; each cuts it to its own measure. */
+function longestSession({ config }: Runtime): number {
+  const applications = config.applications.map(({ sessionDurationMs }) => sessionDurationMs);
+  const policies = config.policies.map(({ sessionDurationMs }) => sessionDurationMs);
+  return longestSessionMs(config.sessions.durationMs, [...applications, ...policies]);
+}
+
+function withFields(answer: LoginAnswer, fields: Fields): LoginAnswer {
+  return fields.length === 0 ? answer : { ...answer, fields: [...(answer.fields ?? []), ...fields] };
+}
