@@ -68,6 +68,7 @@ export function createProviderFetch(options: ProviderFetchOptions): ProviderFetc
         dispatcher,
       });
       const bytes = await readBounded(response.body, target);
+      if (response.status >= 500 || response.status === 429) throw outOfOrder(target, response.status);
       const fields = [...response.headers].filter(([name]) => name !== "content-encoding" && name !== "content-length");
       return new Response(bytes.length === 0 ? null : bytes, { status: response.status, headers: fields });
     } catch (error) {
@@ -116,6 +117,11 @@ export function isPrivate(address: string): boolean {
 
 function privateNetwork(hostname: string): SallyportError {
   return invalid(`${hostname} is in a private network, and this provider has no allowPrivateNetwork`);
+}
+
+/** What is wrong with the provider passes; nothing that it says then is an answer. */
+function outOfOrder(target: URL, status: number): SallyportError {
+  return new SallyportError("ERR_PROVIDER_UNREACHABLE", `${target.host} answers with status ${status}`, { retryable: true });
 }
 
 function invalid(message: string): SallyportError {
