@@ -16,6 +16,7 @@ import { type ClaimsSource, ClaimsRefresher } from "./authn/renewal.ts";
 import type { IdentityProvider } from "./authn/provider.ts";
 import { createServiceTokenVerifier } from "./authn/service-token.ts";
 import { AssertionIssuer } from "./authz/assertion.ts";
+import type { Session, SessionEnd } from "./authn/session.ts";
 import { diffConfigs, restartSections } from "./config/diff.ts";
 import type { RelayConfig } from "./config/types.ts";
 import { serveAuthHost, serveReserved } from "./ingress/auth-host.ts";
@@ -31,7 +32,7 @@ import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { engineRefusalRecord } from "./observe/engine-refusal.ts";
 import { relayStatus } from "./observe/relay-status.ts";
 import { createRecorder, type Recorder } from "./observe/record.ts";
-import type { RequestRecord } from "./observe/record-line.ts";
+import { hashSessionId, type RequestRecord } from "./observe/record-line.ts";
 import { createSignIn } from "./sign-in.ts";
 import { openState, type State } from "./state/state.ts";
 import { ActiveExchanges } from "./tunnel/active.ts";
@@ -124,7 +125,7 @@ class RelayProcess implements Relay {
     const recorder = (this.#recorder = this.#openRecorder(state));
     const acceptor = (this.#acceptor = this.#createAcceptor(state, recorder));
     state.keys.onChanged(() => acceptor.manifestChanged());
-    this.#access = this.#openAccess(state);
+    this.#access = this.#openAccess(state, recorder);
     state.serviceTokens.onChanged(() => this.#redecide());
     state.sessions.onChanged((session) => this.#redecide((request) => request.facts?.identity?.kind === "person" && request.facts.identity.sessionId === session.id));
     this.#scheduleRedecide();
@@ -201,9 +202,10 @@ class RelayProcess implements Relay {
     });
   }
 
-  #openAccess(state: State): Access {
+  #openAccess(state: State, recorder: Recorder): Access {
     const { sessions, keys, serviceTokens } = state;
     const clock = this.#clock;
+    sessions.onChanged((session, end) => recordSession(recorder, session, end));
     configureSessions(sessions, this.#config);
     const tokens = new ApplicationTokens({ issuer: this.#config.authUrl.origin, keys, sessions, clock });
     const authenticator = new Authenticator({ serviceTokens: createServiceTokenVerifier(serviceTokens, clock), tokens, sessions });
@@ -294,6 +296,7 @@ class RelayProcess implements Relay {
     metrics.setApplications(this.#config.applications.map(({ name }) => name));
     metrics.readRecorder(recorder);
     metrics.read("gauge", "sallyport_exchanges_active", "Requests under way through tunnels.", () => this.#active.size);
+    metrics.read("gauge", "sallyport_sessions", "People's logins that are live.", () => this.#state?.sessions.size ?? 0);
     metrics.read("gauge", "sallyport_buffer_bytes", "Received bytes that are not handed on yet.", () => this.#budget.heldBytes);
     metrics.read("counter", "sallyport_buffer_evictions_total", "Streams reset because the buffer budget was spent.", () => this.#budget.evictions);
     metrics.read("gauge", "sallyport_ingress_connections", "Open connections of visitors and connectors.", () => this.#ingress?.stats().connections ?? 0);
@@ -344,6 +347,14 @@ function configureSessions(sessions: State["sessions"], config: RelayConfig): vo
   sessions.idleTimeoutMs = config.sessions.idleTimeoutMs;
   const providers = new Set(config.identityProviders.map(({ name }) => name));
   for (const { id, identity } of sessions.list({}, Number.POSITIVE_INFINITY)) if (!providers.has(identity.provider)) sessions.end(id, "revoked");
+}
+
+/** What happened to a login, for the record: an end with its reason, or new claims. */
+function recordSession(recorder: Recorder, { id, identity }: Session, end: SessionEnd | undefined): void {
+  const { provider, subject, email = "" } = identity;
+  const fields = { provider, subject, email, sessionHash: hashSessionId(id) };
+  if (end === undefined) recorder.event("session.claims-changed", "relay", fields);
+  else recorder.event("session.ended", "relay", { ...fields, reason: end });
 }
 
 function packageVersion(): string {

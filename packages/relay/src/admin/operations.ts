@@ -12,6 +12,7 @@ import type { KeyRecord, KeyRotation, RotatingPurpose } from "../state/keys.ts";
 import type { ServiceTokenRecord } from "../state/service-tokens.ts";
 import { COPY_NAME } from "../state/copies.ts";
 import type { State } from "../state/state.ts";
+import { createSessionOperations } from "./session-operations.ts";
 import { type AdminHandlers, readBytes, readCount, readMembers, readOptionalCount, readOptionalText, readText } from "./api.ts";
 
 /** Who did it, in the record: whoever may open the admin socket. */
@@ -32,6 +33,7 @@ export function createStateOperations(options: OperationsOptions): AdminHandlers
     ping: () => ({}),
     ...credentialOperations(options),
     ...serviceTokenOperations(options),
+    ...createSessionOperations(options),
     ...keyOperations(options),
     ...auditOperations(options),
     ...backupOperations(options),

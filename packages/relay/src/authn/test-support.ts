@@ -65,8 +65,8 @@ export function person(subject = "u1", changes: Partial<PersonIdentity> = {}): P
 
 /** Sessions in a map: what authn needs of the store, without a database. */
 export class TestSessions {
-  readonly live = new Map<string, Session>();
-  readonly tokens = new Map<string, string>();
+  readonly live: Map<string, Session> = new Map();
+  readonly tokens: Map<string, string> = new Map();
   readonly ended: [string, SessionEnd][] = [];
   readonly #clock: Clock;
   readonly #listeners: ((session: Session, end: SessionEnd | undefined) => void)[] = [];

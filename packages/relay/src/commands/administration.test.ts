@@ -18,6 +18,7 @@ import { registerCredentialCommand } from "./credential.ts";
 import { registerKeysCommand } from "./keys.ts";
 import { registerRestoreCommand } from "./restore.ts";
 import { registerServiceTokenCommand } from "./service-token.ts";
+import { registerSessionCommand } from "./session.ts";
 import { registerStatusCommand } from "./status.ts";
 
 let folder: string;
@@ -50,7 +51,7 @@ interface Run {
 async function run(...argv: readonly string[]): Promise<Run> {
   const program = new Command("sallyport-relay").exitOverride();
   const registrations = [registerCredentialCommand, registerServiceTokenCommand, registerAuditCommand, registerStatusCommand];
-  for (const register of [...registrations, registerBackupCommand, registerRestoreCommand, registerKeysCommand]) register(program);
+  for (const register of [...registrations, registerSessionCommand, registerBackupCommand, registerRestoreCommand, registerKeysCommand]) register(program);
   const texts = { out: "", error: "" };
   const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => ((texts.out += String(text)), true));
   const error = vi.spyOn(process.stderr, "write").mockImplementation((text) => ((texts.error += String(text)), true));
@@ -265,5 +266,57 @@ describe("status", () => {
     expect(out).toMatch(/Open to everybody: website/);
     expect(out).toMatch(/^home +no connector$/m);
     expect(out).not.toContain("\u001b");
+  });
+});
+
+describe("session", () => {
+  const login = (subject: string, provider = "corp") =>
+    ({
+      identity: { kind: "person", provider, subject, email: `${subject}@example.com`, name: undefined, groups: undefined, authMethods: undefined, claims: {} },
+      expiresAt: Date.now() + 3_600_000,
+      providerSessionId: undefined,
+      refreshToken: undefined,
+    }) as const;
+
+  test("lists who is signed in, newest first, without any session id, and ends one of them", async () => {
+    const { state } = await startRelay();
+    const ann = state.sessions.create(login("ann")).session;
+    const bob = state.sessions.create(login("bob")).session;
+    const text = (await run("session", "list", ...config())).out;
+    expect(text.split("\n").slice(1, 3)).toEqual([expect.stringContaining("bob@example.com"), expect.stringContaining("ann@example.com")]);
+    for (const { id } of [ann, bob]) expect(text).not.toContain(id);
+    const { sessions } = (await runJson("session", "list", "--email", "ann@example.com")) as { sessions: { session: string }[] };
+    expect(sessions).toHaveLength(1);
+    const ended = await run("session", "revoke", sessions[0]?.session ?? "", ...config());
+    expect(ended).toMatchObject({ exitCode: 0, out: expect.stringContaining("Signed out ann@example.com") });
+    expect(state.sessions.get(ann.id)).toBeUndefined();
+    expect(state.sessions.get(bob.id)).toBeDefined();
+  });
+
+  test("ends those of a person, of a provider, of everybody", async () => {
+    const { state } = await startRelay();
+    for (const [subject, provider] of [["ann", "corp"], ["ann", "corp"], ["ann", "git"], ["bob", "corp"], ["eve", "git"]] as const) state.sessions.create(login(subject, provider));
+    expect((await runJson("session", "revoke", "--provider", "corp", "--subject", "ann"))["ended"]).toHaveLength(2);
+    expect((await runJson("session", "revoke", "--provider", "git"))["ended"]).toHaveLength(2);
+    expect((await runJson("session", "revoke", "--all"))["ended"]).toHaveLength(1);
+    expect((await run("session", "list", ...config())).out).toBe("Nobody is signed in.\n");
+  });
+
+  test("works without a running relay, and the end holds when it starts (R-I5)", async () => {
+    const stopped = await startRelay();
+    const { secret } = stopped.state.sessions.create(login("ann"));
+    closing.length = 0;
+    await stopped.stop();
+    expect((await run("session", "revoke", "--email", "ann@example.com", ...config())).exitCode).toBe(0);
+    const { state } = await startRelay();
+    expect(state.sessions.bySecret(secret)).toBeUndefined();
+  });
+
+  test("says what is missing: whose sessions, or a person who is not signed in", async () => {
+    await startRelay();
+    for (const argv of [[], ["abc", "--all"], ["--email", "a@example.com", "--all"]]) {
+      expect(await run("session", "revoke", ...argv, ...config())).toMatchObject({ exitCode: 1, error: expect.stringContaining("ERR_USAGE") });
+    }
+    expect(await run("session", "revoke", "--email", "nobody@example.com", ...config())).toMatchObject({ exitCode: 1, error: expect.stringContaining("ERR_SESSION_UNKNOWN") });
   });
 });

@@ -11,6 +11,7 @@ import { registerKeysCommand } from "./keys.ts";
 import { registerRestoreCommand } from "./restore.ts";
 import { registerSchemaCommand } from "./schema.ts";
 import { registerServeCommand } from "./serve.ts";
+import { registerSessionCommand } from "./session.ts";
 import { registerServiceTokenCommand } from "./service-token.ts";
 import { registerStatusCommand } from "./status.ts";
 
@@ -64,7 +65,7 @@ type Register = (program: Command) => void;
 const GROUPS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
   ["Run:", [registerServeCommand, registerStatusCommand]],
   ["Configure:", [registerCheckCommand, registerExplainCommand, registerSchemaCommand]],
-  ["Credentials and keys:", [registerCredentialCommand, registerServiceTokenCommand, registerKeysCommand]],
+  ["Credentials and keys:", [registerCredentialCommand, registerServiceTokenCommand, registerSessionCommand, registerKeysCommand]],
   ["Records and state:", [registerAuditCommand, registerBackupCommand, registerRestoreCommand]],
 ];
 
