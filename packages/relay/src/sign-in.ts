@@ -43,7 +43,8 @@ export function createSignIn(options: SignInOptions): SignIn {
   const { clock, state, runtime } = options;
   const targets = { now: () => clock.now(), lastSeenAt: (id: string) => state.sessions.lastSeenAt(id) };
   const flow = new LoginFlow(servicesOf(options, targets));
-  const targetOf = ({ hostname }: CanonicalRequest, application: Application): LoginTarget => loginTarget(targets, runtime(), application, hostname);
+  const targetOf = ({ hostname }: CanonicalRequest, application: Application): LoginTarget =>
+    loginTarget(targets, runtime(), application, hostname);
   return {
     redirect(request, canonical, application, fields) {
       const answer = flow.sendToLogin(targetOf(canonical, application), canonical.target.path, request.exchange.request.fields);

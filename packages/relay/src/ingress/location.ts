@@ -2,6 +2,7 @@
 // R-E3). What could be understood as another host, by any browser, at any depth of decoding, becomes the root.
 
 import { SallyportError } from "@sallyport/shared/errors";
+import { MAX_RETURN_BYTES } from "../authn/login/intent.ts";
 
 /** A place on one of our own hosts. */
 export interface OwnLocation {
@@ -10,9 +11,6 @@ export interface OwnLocation {
   /** Path and query. May come from a visitor: what is not plainly a path on `origin` becomes `/`. */
   readonly path: string;
 }
-
-/** Longest path with query that a visitor is brought back to, in bytes; a longer one becomes `/`. */
-export const MAX_RETURN_BYTES = 1_600;
 
 const ORIGIN = /^https?:\/\/[a-z0-9.-]+(?::[1-9][0-9]{0,4})?$/;
 const VISIBLE = /^\/[\x21-\x7e]*$/;
@@ -25,7 +23,8 @@ const DECODINGS = 2;
 
 /** The absolute URL for Location. @throws ERR_INGRESS_LOCATION_INVALID when the origin is none */
 export function locationOf({ origin, path }: OwnLocation): string {
-  if (!ORIGIN.test(origin)) throw new SallyportError("ERR_INGRESS_LOCATION_INVALID", "A redirect needs an origin from the configuration; nothing was sent.");
+  if (!ORIGIN.test(origin))
+    throw new SallyportError("ERR_INGRESS_LOCATION_INVALID", "A redirect needs an origin from the configuration; nothing was sent.");
   return origin + returnPath(origin, path);
 }
 

@@ -65,7 +65,11 @@ export function answerLogin(request: InFlight, answer: LoginAnswer, decision: "o
     case "provider-redirect":
       return request.answerRedirect(decision, "sign-in", answer.url, answer.fields);
     case "json":
-      return request.answerOwn(answer.status, ["Content-Type", "application/json", ...answer.fields], Buffer.from(`${JSON.stringify(answer.body)}\n`));
+      return request.answerOwn(
+        answer.status,
+        ["Content-Type", "application/json", ...answer.fields],
+        Buffer.from(`${JSON.stringify(answer.body)}\n`),
+      );
     case "page":
       return answerPage(request, answer);
     case "refusal":
@@ -73,7 +77,10 @@ export function answerLogin(request: InFlight, answer: LoginAnswer, decision: "o
   }
 }
 
-function answerPage(request: InFlight, { status, title, place, content, forms, fields, continueTo }: Extract<LoginAnswer, { kind: "page" }>): void {
+function answerPage(
+  request: InFlight,
+  { status, title, place, content, forms, fields, continueTo }: Extract<LoginAnswer, { kind: "page" }>,
+): void {
   const policy = ["Content-Security-Policy", contentSecurityPolicy(forms ? "'self'" : "'none'"), "X-Frame-Options", "DENY"];
   const own = ["Content-Type", "text/html; charset=utf-8", ...policy, ...refresh(continueTo), ...fields];
   request.answerOwn(status, own, Buffer.from(page({ title, place, content })));

@@ -15,7 +15,13 @@ import type { LoginAnswer, LoginTarget, LoginVisit } from "./types.ts";
 export function sendToLogin(context: LoginContext, target: LoginTarget, path: string, fields: Fields): LoginAnswer {
   const binding = ensureBinding(context.scheme, fields);
   if (context.loops.isLooping(binding.hash, target.origin + path)) {
-    return { kind: "refusal", code: "ERR_LOGIN_LOOP", reason: "login-loop", application: target.name, startAgain: { origin: target.origin, path } };
+    return {
+      kind: "refusal",
+      code: "ERR_LOGIN_LOOP",
+      reason: "login-loop",
+      application: target.name,
+      startAgain: { origin: target.origin, path },
+    };
   }
   return { kind: "own-redirect", to: context.loginPage(applicationIntent(target.hostname, path, binding.hash)), fields: binding.fields };
 }

@@ -2,9 +2,7 @@
 // where there are several (A1). Must not know what providers speak.
 
 import type { IdentityProvider } from "../provider.ts";
-import { readCookie } from "@sallyport/shared/http/cookies";
 import { SallyportError } from "@sallyport/shared/errors";
-import { cookieNames } from "../cookies.ts";
 import type { LoginContext } from "./context.ts";
 import { applicationIntent, HOME, type Intent, openIntent } from "./intent.ts";
 import { chooserPage, pinEmailPage } from "./pages.ts";
@@ -26,7 +24,8 @@ export async function showLogin(context: LoginContext, visit: LoginVisit): Promi
     if (next.kind !== "login-too-old") return next;
   }
   const providers = [...context.services.providers().values()];
-  const chosen = context.provider(visit.query.get("provider") ?? undefined) ?? (providers.length === 1 && !again ? providers[0] : undefined);
+  const chosen =
+    context.provider(visit.query.get("provider") ?? undefined) ?? (providers.length === 1 && !again ? providers[0] : undefined);
   if (chosen === undefined) return choose(context, intent, providers);
   return await beginWith(context, visit, intent, chosen, session !== undefined || again);
 }
@@ -46,7 +45,10 @@ export function readIntent(context: LoginContext, visit: LoginVisit, parameters:
 /** `to` names an application by its URL, never a page in it: what comes from outside must not choose the page (R-E1). */
 function readTarget(context: LoginContext, visit: LoginVisit, to: string): IntentResult {
   const url = URL.parse(to);
-  const target = url === null || !/^https?:\/\/[^/?#@\\\s]+(?:\/[^?#\\\s]*)?$/.test(to) ? undefined : context.services.findTarget(url.hostname, url.pathname);
+  const target =
+    url === null || !/^https?:\/\/[^/?#@\\\s]+(?:\/[^?#\\\s]*)?$/.test(to)
+      ? undefined
+      : context.services.findTarget(url.hostname, url.pathname);
   if (url === null || target === undefined || url.origin !== target.origin || url.pathname !== target.applicationPath) {
     return { kind: "answer", answer: context.startAgain("request-application", visit, context.own("/login")) };
   }
@@ -58,24 +60,21 @@ function choose(context: LoginContext, intent: Intent, providers: readonly Ident
   return chooserPage(context, intent, providers);
 }
 
-async function beginWith(context: LoginContext, visit: LoginVisit, intent: Intent, provider: IdentityProvider, renew: boolean): Promise<LoginAnswer> {
+async function beginWith(
+  context: LoginContext,
+  visit: LoginVisit,
+  intent: Intent,
+  provider: IdentityProvider,
+  renew: boolean,
+): Promise<LoginAnswer> {
   if (provider.kind === "pin") return pinEmailPage(context, intent, provider, {});
   try {
     return await beginAtProvider(context, visit, intent, provider, renew);
   } catch (error) {
     context.services.onFault(visit.requestId, error);
-    const code = error instanceof SallyportError && error.code === "ERR_PROVIDER_INVALID" ? "ERR_LOGIN_PROVIDER" : "ERR_LOGIN_PROVIDER_DOWN";
-    recordFailure(context, visit, provider.name, code === "ERR_LOGIN_PROVIDER" ? "provider-invalid" : "provider-unreachable");
+    const code =
+      error instanceof SallyportError && error.code === "ERR_PROVIDER_INVALID" ? "ERR_LOGIN_PROVIDER" : "ERR_LOGIN_PROVIDER_DOWN";
+    context.recordFailure(visit, provider.name, code === "ERR_LOGIN_PROVIDER" ? "provider-invalid" : "provider-unreachable");
     return { kind: "refusal", code, reason: "provider-begin", startAgain: context.loginPage(intent) };
   }
-}
-
-export function recordFailure(context: LoginContext, visit: LoginVisit, provider: string, reason: string, detail = ""): void {
-  const { clientAddress: sourceIp, requestId } = visit;
-  context.services.event("login.failed", "relay", { provider, reason, detail: detail.slice(0, 200), sourceIp, requestId });
-}
-
-/** Whether the browser has any session cookie, valid or not: one that is not is cleared. */
-export function hasSessionCookie(context: LoginContext, visit: LoginVisit): boolean {
-  return readCookie(visit.fields, cookieNames(context.scheme).session).kind !== "absent";
 }

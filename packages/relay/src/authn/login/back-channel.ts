@@ -33,6 +33,11 @@ export async function handleBackChannelLogout(context: LoginContext, visit: Logi
 
 function refused(context: LoginContext, visit: LoginVisit, provider: string, reason: string): LoginAnswer {
   const { clientAddress: sourceIp, requestId } = visit;
-  context.services.event("logout.refused", "relay", { provider: context.provider(provider) === undefined ? "" : provider, reason, sourceIp, requestId });
+  context.services.event("logout.refused", "relay", {
+    provider: context.provider(provider) === undefined ? "" : provider,
+    reason,
+    sourceIp,
+    requestId,
+  });
   return { kind: "json", status: 400, body: { error: "invalid_request", error_description: reason }, fields: [] };
 }

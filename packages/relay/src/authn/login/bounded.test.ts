@@ -22,7 +22,11 @@ describe("ids are used once (R-F1)", () => {
   it("a full memory lets nobody pass rather than forget", () => {
     const clock = new ManualClock();
     const used = new SingleUse(clock, 2);
-    expect([used.claim("a", clock.now() + 100), used.claim("b", clock.now() + 100), used.claim("c", clock.now() + 100)]).toEqual([true, true, false]);
+    expect([used.claim("a", clock.now() + 100), used.claim("b", clock.now() + 100), used.claim("c", clock.now() + 100)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     clock.advance(101);
     expect(used.claim("c", clock.now() + 100)).toBe(true);
   });
@@ -132,7 +136,11 @@ describe("forms (R-H4)", () => {
     const tokens = new FormTokens(new Uint8Array(32).fill(1));
     const token = tokens.issue("logout", "s1");
     expect(tokens.isValid(token, "logout", "s1")).toBe(true);
-    expect([tokens.isValid(token, "logout", "s2"), tokens.isValid(token, "other", "s1"), tokens.isValid(undefined, "logout", "s1")]).toEqual([false, false, false]);
+    expect([
+      tokens.isValid(token, "logout", "s2"),
+      tokens.isValid(token, "other", "s1"),
+      tokens.isValid(undefined, "logout", "s1"),
+    ]).toEqual([false, false, false]);
     expect(new FormTokens(new Uint8Array(32).fill(2)).isValid(token, "logout", "s1")).toBe(false);
   });
 });

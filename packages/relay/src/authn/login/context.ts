@@ -15,8 +15,8 @@ import { Sealer } from "./sealed.ts";
 import { SingleUse } from "./single-use.ts";
 import type { LoginRefusal, LoginServices, LoginTarget, LoginVisit } from "./types.ts";
 
-/** Seconds by which a browser's cookie outlives its session at most: it is the relay that decides. */
 const MS_PER_SECOND = 1_000;
+const MAX_DETAIL = 200;
 
 export class LoginContext {
   readonly services: LoginServices;
@@ -92,5 +92,11 @@ export class LoginContext {
     this.services.event("login.refused", "relay", { reason, sourceIp: visit.clientAddress, requestId: visit.requestId });
     const base: LoginRefusal = { kind: "refusal", code: "ERR_LOGIN_STATE", reason, startAgain };
     return automatic ? { ...base, continueTo: startAgain } : base;
+  }
+
+  /** A login that came to nothing: an event of its own. @param detail what the provider said, where it said something */
+  recordFailure(visit: LoginVisit, provider: string, reason: string, detail = ""): void {
+    const { clientAddress: sourceIp, requestId } = visit;
+    this.services.event("login.failed", "relay", { provider, reason, detail: detail.slice(0, MAX_DETAIL), sourceIp, requestId });
   }
 }

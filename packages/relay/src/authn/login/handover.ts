@@ -54,7 +54,8 @@ export class Handovers {
   take(code: string, hostname: string, binding: string | undefined): TakenHandover {
     const found = this.#waiting.get(code);
     this.#waiting.delete(code);
-    if (found === undefined || found.expiresAtMs <= this.#clock.monotonic() || found.handover.hostname !== hostname) return { kind: "unknown" };
+    if (found === undefined || found.expiresAtMs <= this.#clock.monotonic() || found.handover.hostname !== hostname)
+      return { kind: "unknown" };
     if (!isSameBinding(found.handover.binding, binding)) return { kind: "foreign", path: found.handover.path };
     return { kind: "taken", handover: found.handover };
   }

@@ -2,10 +2,12 @@
 // browser (R-E1), so that nobody else can write it.
 
 import type { Opened, Sealer } from "./sealed.ts";
-import { MAX_RETURN_BYTES } from "../../ingress/location.ts";
 
 /** How long a sign-in may take from one page to the next. */
 export const INTENT_LIFETIME_MS = 600_000;
+
+/** Longest path with query that a visitor is brought back to, in bytes; a longer one becomes `/`. Fits into {@link Sealer} values. */
+export const MAX_RETURN_BYTES = 1_600;
 
 export type Intent =
   | {

@@ -38,7 +38,9 @@ function afterLogout(context: LoginContext, visit: LoginVisit, request: string |
 async function endSession(context: LoginContext, visit: LoginVisit, session: Session, why: SessionEnd): Promise<void> {
   const { sessions } = context.services;
   const { provider: name, subject } = session.identity;
-  const refreshTokens = [session, ...(why === "logout" ? [] : sessions.list({ provider: name, subject }))].map(({ id }) => sessions.refreshToken(id));
+  const refreshTokens = [session, ...(why === "logout" ? [] : sessions.list({ provider: name, subject }))].map(({ id }) =>
+    sessions.refreshToken(id),
+  );
   const ended = why === "logout" ? [sessions.end(session.id, why)] : sessions.endWhere({ provider: name, subject }, why);
   context.services.event("logout", `${name}|${subject}`, {
     ...personFields(session),
@@ -51,7 +53,12 @@ async function endSession(context: LoginContext, visit: LoginVisit, session: Ses
 }
 
 /** Best effort: refresh tokens outlive a session at some providers. */
-async function revokeAtProvider(context: LoginContext, visit: LoginVisit, name: string, tokens: readonly (string | undefined)[]): Promise<void> {
+async function revokeAtProvider(
+  context: LoginContext,
+  visit: LoginVisit,
+  name: string,
+  tokens: readonly (string | undefined)[],
+): Promise<void> {
   const provider = context.provider(name);
   if (provider?.kind !== "redirect") return;
   const revoking = [...new Set(tokens)].map(async (token) => {
@@ -91,7 +98,12 @@ function formProblem(context: LoginContext, visit: LoginVisit, holder: string, o
   return context.formTokens.isValid(visit.form.get("token") ?? undefined, ACTION, holder) ? undefined : "form-token";
 }
 
-function personFields({ id, identity }: Session): { readonly provider: string; readonly subject: string; readonly email: string; readonly sessionHash: string } {
+function personFields({ id, identity }: Session): {
+  readonly provider: string;
+  readonly subject: string;
+  readonly email: string;
+  readonly sessionHash: string;
+} {
   const { provider, subject, email = "" } = identity;
   return { provider, subject, email, sessionHash: hashSessionId(id) };
 }

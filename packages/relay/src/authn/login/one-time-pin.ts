@@ -2,7 +2,7 @@
 // browser from the moment the address was sent (R-F6). Must not know how codes are made, limited or sent.
 
 import type { PinProvider } from "../provider.ts";
-import { recordFailure, readIntent } from "./auth-host.ts";
+import { readIntent } from "./auth-host.ts";
 import { ensureBinding, isSameBinding, readBinding } from "./binding.ts";
 import type { LoginContext } from "./context.ts";
 import type { Intent } from "./intent.ts";
@@ -26,7 +26,8 @@ interface Challenge {
 
 /** POST /.sallyport/pin with `email`, or with `challenge` and `pin` */
 export async function handlePin(context: LoginContext, visit: LoginVisit): Promise<LoginAnswer> {
-  if (!isSameOrigin(visit.fields, context.services.authUrl().origin)) return { kind: "refusal", code: "ERR_LOGIN_FORM", reason: "form-origin" };
+  if (!isSameOrigin(visit.fields, context.services.authUrl().origin))
+    return { kind: "refusal", code: "ERR_LOGIN_FORM", reason: "form-origin" };
   const challenge = visit.form.get("challenge");
   return challenge === null ? await send(context, visit) : check(context, visit, challenge);
 }
@@ -39,13 +40,22 @@ async function send(context: LoginContext, visit: LoginVisit): Promise<LoginAnsw
   if (provider === undefined) return context.startAgain("pin-provider", visit, context.loginPage(intent));
   const email = (visit.form.get("email") ?? "").trim();
   if (!/^[^\s@]+@[^\s@]+$/.test(email) || email.length > MAX_EMAIL_LENGTH) {
-    return pinEmailPage(context, intent, provider, { problem: "Enter an address like name@example.com.", email: email.slice(0, MAX_EMAIL_LENGTH), status: 422 });
+    return pinEmailPage(context, intent, provider, {
+      problem: "Enter an address like name@example.com.",
+      email: email.slice(0, MAX_EMAIL_LENGTH),
+      status: 422,
+    });
   }
   const sending = await provider.send(email, visit.clientAddress);
   if (sending.kind === "limited") {
-    recordFailure(context, visit, provider.name, "pin-limited");
+    context.recordFailure(visit, provider.name, "pin-limited");
     const { retryAfterS } = sending;
-    return pinEmailPage(context, intent, provider, { problem: "Too many codes were asked for. Wait a few minutes.", email, status: 429, retryAfterS });
+    return pinEmailPage(context, intent, provider, {
+      problem: "Too many codes were asked for. Wait a few minutes.",
+      email,
+      status: 429,
+      retryAfterS,
+    });
   }
   const binding = ensureBinding(context.scheme, visit.fields);
   const sealed = sealChallenge(context, { p: provider.name, i: intent, b: binding.hash, c: sending.challengeId, e: email });
@@ -58,10 +68,11 @@ function check(context: LoginContext, visit: LoginVisit, sealed: string): LoginA
   const { p, i: intent, b, c, e: email } = opened.content;
   const provider = pinProvider(context, p);
   if (opened.kind === "expired" || provider === undefined) return context.startAgain("pin-expired", visit, context.loginPage(intent));
-  if (!isSameBinding(readBinding(context.scheme, visit.fields), b)) return context.startAgain("pin-foreign", visit, context.loginPage(intent));
+  if (!isSameBinding(readBinding(context.scheme, visit.fields), b))
+    return context.startAgain("pin-foreign", visit, context.loginPage(intent));
   const result = provider.check(c, (visit.form.get("pin") ?? "").replace(/\s/g, ""), visit.clientAddress);
   if (result.kind === "login") return goOn(context, intent, startSession(context, visit, provider.name, result.login, intent));
-  recordFailure(context, visit, provider.name, `pin-${result.kind}`);
+  context.recordFailure(visit, provider.name, `pin-${result.kind}`);
   if (result.kind === "over") {
     return pinEmailPage(context, intent, provider, { problem: "That code is no longer good. Get a new one.", email, status: 403 });
   }

@@ -25,8 +25,12 @@ export function chooserPage(context: LoginContext, intent: Intent, providers: re
     const query = new URLSearchParams({ request, provider: name, again: "1" });
     return html`<a class="button main" href="/login?${query.toString()}">${label}</a>`;
   });
-  return page("Sign in", placeOf(context, intent), html`<p class="lead">Choose how to sign in.</p>
-    <p class="actions">${links}</p>`);
+  return page(
+    "Sign in",
+    placeOf(context, intent),
+    html`<p class="lead">Choose how to sign in.</p>
+      <p class="actions">${links}</p>`,
+  );
 }
 
 export interface PinEmailNote {
@@ -67,7 +71,10 @@ export function pinCodePage(context: LoginContext, intent: Intent, challenge: st
 
 /** A form's answer that goes on to another host: a redirect there could be blocked by form-action, wherever it ends. */
 export function signedInPage(place: string, continueTo: NonNullable<Page["continueTo"]>, href: string, fields: Page["fields"]): Page {
-  return page("You are signed in", place, html`<p class="actions"><a class="button main" href="${href}">Continue</a></p>`, { continueTo, fields });
+  return page("You are signed in", place, html`<p class="actions"><a class="button main" href="${href}">Continue</a></p>`, {
+    continueTo,
+    fields,
+  });
 }
 
 export function logoutPage(session: Session, token: string, request: string | undefined): Page {
@@ -106,7 +113,12 @@ export function signedOutPage(place: string, again: string, fields: Page["fields
 export function launcherPage(session: Session, targets: readonly LoginTarget[]): Page {
   const who = session.identity.email ?? session.identity.name ?? session.identity.subject;
   const links = targets.map(({ name, origin, applicationPath }) => html`<li><a href="${origin}${applicationPath}">${name}</a></li>`);
-  const list = links.length === 0 ? html`<p>No application is open to you yet.</p>` : html`<ul>${links}</ul>`;
+  const list =
+    links.length === 0
+      ? html`<p>No application is open to you yet.</p>`
+      : html`<ul>
+          ${links}
+        </ul>`;
   const content = html`<p class="lead">You are signed in as <strong>${who}</strong>.</p>
     ${list}
     <p class="actions"><a class="button" href="/logout">Sign out</a></p>`;

@@ -3,7 +3,6 @@
 
 import { randomBytes } from "node:crypto";
 import type { LoginAttempt, LoginProblem, RedirectProvider } from "../provider.ts";
-import { recordFailure } from "./auth-host.ts";
 import { ensureBinding, isSameBinding, readBinding } from "./binding.ts";
 import type { LoginContext } from "./context.ts";
 import { HOME, INTENT_LIFETIME_MS, type Intent } from "./intent.ts";
@@ -28,7 +27,13 @@ const SECRET_BYTES = 32;
 const SINGLE_PARAMETERS = ["state", "code", "error", "iss", "error_description", "session_state"] as const;
 
 /** Sends the browser to the provider. @throws what the provider throws when it cannot be reached */
-export async function beginAtProvider(context: LoginContext, visit: LoginVisit, intent: Intent, provider: RedirectProvider, renew: boolean): Promise<LoginAnswer> {
+export async function beginAtProvider(
+  context: LoginContext,
+  visit: LoginVisit,
+  intent: Intent,
+  provider: RedirectProvider,
+  renew: boolean,
+): Promise<LoginAnswer> {
   const binding = ensureBinding(context.scheme, visit.fields);
   const nonce = random();
   const codeVerifier = random();
@@ -59,22 +64,36 @@ export async function finishAtProvider(context: LoginContext, visit: LoginVisit,
   return await redeem(context, visit, provider, { state: text, nonce: state.n, codeVerifier: state.v }, intent);
 }
 
-async function redeem(context: LoginContext, visit: LoginVisit, provider: RedirectProvider, attempt: LoginAttempt, intent: Intent): Promise<LoginAnswer> {
+async function redeem(
+  context: LoginContext,
+  visit: LoginVisit,
+  provider: RedirectProvider,
+  attempt: LoginAttempt,
+  intent: Intent,
+): Promise<LoginAnswer> {
   const callback = new URL(redirectUri(context, provider.name));
   callback.search = visit.query.toString();
   const result = await provider.finish(attempt, callback);
   if (result.kind === "login") return startSession(context, visit, provider.name, result.login, intent);
-  recordFailure(context, visit, provider.name, result.problem, result.detail);
+  context.recordFailure(visit, provider.name, result.problem, result.detail);
   const { code } = PROBLEMS[result.problem];
-  return { kind: "refusal", code, reason: result.problem, detail: result.detail, application: context.target(intent)?.name, startAgain: context.loginPage(intent) };
+  return {
+    kind: "refusal",
+    code,
+    reason: result.problem,
+    detail: result.detail,
+    application: context.target(intent)?.name,
+    startAgain: context.loginPage(intent),
+  };
 }
 
-const PROBLEMS: Readonly<Record<LoginProblem, { readonly code: "ERR_LOGIN_REFUSED" | "ERR_LOGIN_PROVIDER" | "ERR_LOGIN_PROVIDER_DOWN" }>> = {
-  "refused-by-provider": { code: "ERR_LOGIN_REFUSED" },
-  "provider-unreachable": { code: "ERR_LOGIN_PROVIDER_DOWN" },
-  "provider-invalid": { code: "ERR_LOGIN_PROVIDER" },
-  "identity-unusable": { code: "ERR_LOGIN_REFUSED" },
-};
+const PROBLEMS: Readonly<Record<LoginProblem, { readonly code: "ERR_LOGIN_REFUSED" | "ERR_LOGIN_PROVIDER" | "ERR_LOGIN_PROVIDER_DOWN" }>> =
+  {
+    "refused-by-provider": { code: "ERR_LOGIN_REFUSED" },
+    "provider-unreachable": { code: "ERR_LOGIN_PROVIDER_DOWN" },
+    "provider-invalid": { code: "ERR_LOGIN_PROVIDER" },
+    "identity-unusable": { code: "ERR_LOGIN_REFUSED" },
+  };
 
 /** Odd input never makes a session; with one that lives there is nothing to begin again (R-F1). */
 function refuseCallback(context: LoginContext, visit: LoginVisit, intent: Intent, reason: string, automatic: boolean): LoginAnswer {

@@ -57,6 +57,9 @@ it("anything else is invalid, whatever it is", () => {
 it("has room for the largest content and no more", () => {
   const sealer = new Sealer(KEY, new ManualClock());
   const path = "a".repeat(MAX_SEALED_CONTENT_BYTES - '{"p":""}'.length);
-  expect(sealer.open("login-request", sealer.seal("login-request", { p: path }, 1_000))).toMatchObject({ kind: "open", content: { p: path } });
+  expect(sealer.open("login-request", sealer.seal("login-request", { p: path }, 1_000))).toMatchObject({
+    kind: "open",
+    content: { p: path },
+  });
   expect(() => sealer.seal("login-request", { p: `${path}a` }, 1_000)).toThrow(/too large/);
 });

@@ -45,7 +45,8 @@ export class Sealer {
   /** @returns base64url. @throws ERR_LOGIN_SEAL when the content is larger than {@link MAX_SEALED_CONTENT_BYTES} */
   seal(purpose: SealPurpose, content: object, lifetimeMs: number): string {
     const size = Buffer.byteLength(JSON.stringify(content));
-    if (size > MAX_SEALED_CONTENT_BYTES) throw new SallyportError("ERR_LOGIN_SEAL", `A value of ${size} bytes is too large to travel through a browser.`);
+    if (size > MAX_SEALED_CONTENT_BYTES)
+      throw new SallyportError("ERR_LOGIN_SEAL", `A value of ${size} bytes is too large to travel through a browser.`);
     const envelope: Envelope = { e: this.#clock.now() + lifetimeMs, c: content };
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG_BYTES });

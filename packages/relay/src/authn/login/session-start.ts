@@ -9,12 +9,23 @@ import { proceed } from "./proceed.ts";
 import type { LoginAnswer, LoginVisit } from "./types.ts";
 
 /** Signs a person in and takes them on to where they wanted to go. @throws ERR_STATE_WRITE: then nobody is signed in */
-export function startSession(context: LoginContext, visit: LoginVisit, provider: string, login: ProviderLogin, intent: Intent): LoginAnswer {
+export function startSession(
+  context: LoginContext,
+  visit: LoginVisit,
+  provider: string,
+  login: ProviderLogin,
+  intent: Intent,
+): LoginAnswer {
   const { services } = context;
   const { identity: claims, refreshToken, providerSessionId } = login;
   const before = context.session(visit.fields);
   const expiresAt = services.clock.now() + services.sessionDurationMs();
-  const { session, secret } = services.sessions.create({ identity: { kind: "person", provider, ...claims }, expiresAt, providerSessionId, refreshToken });
+  const { session, secret } = services.sessions.create({
+    identity: { kind: "person", provider, ...claims },
+    expiresAt,
+    providerSessionId,
+    refreshToken,
+  });
   if (before !== undefined) services.sessions.end(before.id, "replaced");
   const { subject, email = "" } = claims;
   services.event("login.succeeded", `${provider}|${subject}`, {
