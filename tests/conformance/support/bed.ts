@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { loadConfig as loadConnectorConfig } from "@sallyport/connector/config/load";
 import { createConnector, type Connector } from "@sallyport/connector/connector";
 import { createGate } from "@sallyport/connector/gate/gate";
+import type { IdentityProvider } from "@sallyport/relay/authn/provider";
 import { generateServiceToken, digestSecret } from "@sallyport/relay/authn/service-token-format";
 import { createLogger } from "@sallyport/relay/commands/logger";
 import { loadConfig as loadRelayConfig } from "@sallyport/relay/config/load";
 import { createRelay, type Relay } from "@sallyport/relay/relay";
-import { openState } from "@sallyport/relay/state/state";
-import { systemClock } from "@sallyport/shared/clock";
+import { openState, type State } from "@sallyport/relay/state/state";
+import { type Clock, systemClock } from "@sallyport/shared/clock";
 import { generateTunnelKeyPair, type TunnelCredential } from "@sallyport/shared/credential-file";
 import type { OpenHead } from "@sallyport/shared/protocol/head";
 import { afterAll, beforeAll, beforeEach } from "vitest";
@@ -38,6 +39,11 @@ export interface BedOptions {
   readonly applications?: readonly Readonly<Record<string, unknown>>[];
   readonly policies?: readonly Readonly<Record<string, unknown>>[];
   readonly relay?: Readonly<Record<string, unknown>>;
+  /** Puts people's sessions and the like into the state, before the relay opens it. */
+  readonly seed?: (state: State) => void | Promise<void>;
+  /** Of relay and connector. Default: the system's. */
+  readonly clock?: Clock;
+  readonly providers?: ReadonlyMap<string, IdentityProvider>;
   /** Options of the service `open` besides its URL. */
   readonly service?: Readonly<Record<string, unknown>>;
 }
@@ -145,8 +151,8 @@ function relayYaml(bed: Bed, options: BedOptions, certificate: { certificateFile
 }
 
 /** Credentials and tokens, made while the relay does not run yet. */
-function seedState(bed: Bed, folder: string): void {
-  const state = openState({ folder, clock: systemClock });
+async function seedState(bed: Bed, folder: string, { seed, clock = systemClock }: BedOptions): Promise<void> {
+  const state = openState({ folder, clock });
   const rootKey = state.keys.rootPublicKey;
   const credential = (tunnel: string): TunnelCredential => {
     const { privateKey, publicKey } = generateTunnelKeyPair();
@@ -161,6 +167,7 @@ function seedState(bed: Bed, folder: string): void {
   bed.credentials = { office: credential("office"), lab: credential("lab") };
   bed.token = token("robot");
   bed.otherToken = token("stranger");
+  await seed?.(state);
   state.close();
 }
 
@@ -173,8 +180,9 @@ async function startRelay(bed: Bed, options: BedOptions): Promise<void> {
   writeFileSync(file, stringify(relayYaml(bed, options, certificate), { aliasDuplicateObjects: false }), { mode: 0o600 });
   const loaded = await loadRelayConfig({ file, env: {}, clock: systemClock });
   if (!loaded.ok) throw new Error(loaded.problems.map(({ message }) => message).join("\n"));
-  seedState(bed, loaded.config.state);
-  bed.relay = createRelay({ config: loaded.config, logger: bed.logger("relay"), clock: systemClock });
+  await seedState(bed, loaded.config.state, options);
+  const { clock = systemClock, providers = new Map() } = options;
+  bed.relay = createRelay({ config: loaded.config, logger: bed.logger("relay"), clock, createProviders: () => providers });
   await bed.relay.start();
 }
 
@@ -197,7 +205,8 @@ async function startConnector(bed: Bed, options: BedOptions, forward: string): P
   const loaded = loadConnectorConfig(file, {});
   if (loaded.kind !== "loaded") throw new Error(loaded.problems.map(({ message }) => message).join("\n"));
   const credential = bed.credentials.office;
-  const gate = createGate(credential, undefined, systemClock);
+  const { clock = systemClock } = options;
+  const gate = createGate(credential, undefined, clock);
   bed.connector = createConnector({
     config: loaded.config,
     credential,
@@ -213,7 +222,7 @@ async function startConnector(bed: Bed, options: BedOptions, forward: string): P
     software: "sallyport/conformance",
     environment: {},
     logger: bed.logger("connector"),
-    clock: systemClock,
+    clock,
   });
   await bed.connector.start();
   await eventually(() => bed.connector.status().ready, {
