@@ -1,4 +1,4 @@
-// The command line of `pnpm bench`.
+// The command line of `pnpm bench`: which rows, how long, and where the result goes. Must not know how rows are run.
 
 import { parseArgs } from "node:util";
 import { ROWS } from "./rows/all.ts";
