@@ -5,12 +5,13 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Agent, fetch } from "undici";
-import Provider, { type AccountClaims, type Configuration } from "oidc-provider";
+import Provider, { type Configuration } from "oidc-provider";
 import { createAuthority } from "../../harness/tls.ts";
 import { scratchFolder } from "../../harness/scratch.ts";
 
-export interface Person extends AccountClaims {
+export interface Person {
   readonly sub: string;
+  readonly [claim: string]: unknown;
 }
 
 export interface RunningProvider {
@@ -42,9 +43,9 @@ export async function startOidcProvider(stack: AsyncDisposableStack, options: Pr
   const ca = readFileSync(authority.caFile, "utf8");
   const server = createServer({ cert: readFileSync(certificate.certificateFile), key: readFileSync(certificate.privateKeyFile) });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  stack.defer(() => {
+  stack.defer(async () => {
     server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
+    await new Promise<void>((resolve) => server.close(() => resolve()));
   });
   const issuer = `https://localhost:${(server.address() as AddressInfo).port}`;
   const people = new Map<string, Person>();
@@ -99,8 +100,7 @@ function configuration({ redirectUri, backChannelLogoutUri, more }: ProviderOpti
     pkce: { required: () => true },
     cookies: { keys: ["test"] },
     // Without its own guard: back-channel logout goes to loopback here.
-    fetch: (url: string | URL | Request, options?: RequestInit) =>
-      globalThis.fetch(url, { ...options, dispatcher: undefined } as RequestInit),
+    fetch: (url, options) => globalThis.fetch(url, Object.assign({}, options, { dispatcher: undefined })),
     ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 3600, IdToken: 600, Interaction: 600, RefreshToken: 3600, Session: 3600 },
     ...more,
   };

@@ -13,6 +13,7 @@ import { generateTunnelKeyPair } from "@sallyport/shared/credential-file";
 import { MANIFEST_LIFETIME_MS, signManifest, type KeyManifest, type ManifestJwk } from "@sallyport/shared/key-manifest";
 import { BufferBudget } from "@sallyport/shared/mux/budget";
 import { DEFAULT_MUX_LIMITS, MuxConnection } from "@sallyport/shared/mux/connection";
+import type { Transport } from "@sallyport/shared/mux/transport";
 import { wsTransport } from "@sallyport/shared/mux/ws-transport";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 import { relayHandshake } from "@sallyport/shared/protocol/handshake";
@@ -32,6 +33,8 @@ export class RogueRelay {
   readonly logLines: Record<string, unknown>[] = [];
   readonly manifestVerdicts: string[] = [];
   readonly connections: MuxConnection[] = [];
+  /** Below {@link connections}, for frames that no multiplexer would send. */
+  readonly transports: Transport[] = [];
   firstStreamId = 1;
   url = "";
   connector!: Connector;
@@ -161,5 +164,6 @@ async function admit(rogue: RogueRelay, transport: ReturnType<typeof wsTransport
   const mux = new MuxConnection({ role: "relay", transport, budget: new BufferBudget(), peerLimits: result.hello.limits, firstStreamId: rogue.firstStreamId, handler: { onClosed: () => {} } });
   rogue.firstStreamId = 1;
   mux.sendKeys(rogue.manifest());
+  rogue.transports.push(transport);
   rogue.connections.push(mux);
 }
