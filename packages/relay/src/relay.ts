@@ -12,8 +12,8 @@ import type { RelayStatus } from "./admin/status.ts";
 import { createAdminSocket, type AdminSocket } from "./admin/socket.ts";
 import { ApplicationTokens } from "./authn/application-token.ts";
 import { Authenticator } from "./authn/authenticate.ts";
-import { type ClaimsSource, ClaimsRefresher } from "./authn/renewal.ts";
-import type { IdentityProvider } from "./authn/provider.ts";
+import { ClaimsRefresher, claimsSourceOf } from "./authn/renewal.ts";
+import { createProviders as createIdentityProviders, type IdentityProviders } from "./authn/providers.ts";
 import { createServiceTokenVerifier } from "./authn/service-token.ts";
 import { AssertionIssuer } from "./authz/assertion.ts";
 import type { Session, SessionEnd } from "./authn/session.ts";
@@ -44,9 +44,6 @@ import { SallyportError } from "@sallyport/shared/errors";
 /** Connectors are asked to come back this long after a planned stop, spread by their own jitter. */
 const RESTART_DELAY_MS = 500;
 
-/** For providers that cannot be asked again about somebody who signed in. */
-const CANNOT_ASK: ClaimsSource = () => Promise.resolve({ kind: "unsupported" });
-
 /** What decides who is asking. */
 interface Access {
   readonly tokens: ApplicationTokens;
@@ -58,8 +55,10 @@ export interface RelayOptions {
   readonly config: RelayConfig;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Makes the identity providers of a configuration. Default: those that it names. */
-  readonly createProviders?: ((config: RelayConfig) => ReadonlyMap<string, IdentityProvider>) | undefined;
+  /** Prints a line where the relay runs: PINs of providers with delivery `terminal`. Default: nowhere. */
+  readonly showOnTerminal?: ((line: string) => void) | undefined;
+  /** Instead of the identity providers that the configuration names. For tests. */
+  readonly createProviders?: ((config: RelayConfig) => IdentityProviders) | undefined;
 }
 
 export interface RelayAddresses {
@@ -100,17 +99,20 @@ class RelayProcess implements Relay {
   #adminSocket: AdminSocket | undefined;
   #adminListener: AdminListener | undefined;
   #access: Access | undefined;
-  readonly #createProviders: (config: RelayConfig) => ReadonlyMap<string, IdentityProvider>;
-  #providers: ReadonlyMap<string, IdentityProvider>;
+  readonly #createProviders: (config: RelayConfig) => IdentityProviders;
+  #providers: IdentityProviders = new Map();
   #redecideTimer: Timer | undefined;
   #listening: readonly ListenAddress[] = [];
   readonly #startedAt: number;
   #configLoadedAt: number;
 
-  constructor({ config, logger, clock, createProviders = () => new Map() }: RelayOptions) {
+  constructor({ config, logger, clock, showOnTerminal = () => {}, createProviders }: RelayOptions) {
     this.#config = config;
-    this.#createProviders = createProviders;
-    this.#providers = createProviders(config);
+    const onProblem = (provider: string, explanation: string): void => logger.warn({ provider, explanation }, "trouble with an identity provider");
+    // Read at the start only: authUrl does not change without a restart.
+    const deps = { clock, authUrl: config.authUrl.origin, onProblem, showOnTerminal };
+    this.#createProviders = createProviders ?? ((next) => createIdentityProviders(next.identityProviders, deps, this.#providers));
+    this.#providers = this.#createProviders(config);
     this.#logger = logger;
     this.#clock = clock;
     this.#active = new ActiveExchanges(config.limits);
@@ -211,7 +213,7 @@ class RelayProcess implements Relay {
     const authenticator = new Authenticator({ serviceTokens: createServiceTokenVerifier(serviceTokens, clock), tokens, sessions });
     const claims = new ClaimsRefresher({
       sessions,
-      source: CANNOT_ASK,
+      source: claimsSourceOf(() => this.#providers),
       clock,
       claimsMaxAgeMs: () => this.#config.sessions.claimsMaxAgeMs,
       onError: (error) => this.#background(error),

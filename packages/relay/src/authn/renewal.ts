@@ -3,7 +3,7 @@
 
 import type { Clock } from "@sallyport/shared/clock";
 import type { PersonIdentity } from "./identity.ts";
-import type { ProviderIdentity, RefreshResult } from "./provider.ts";
+import type { IdentityProvider, ProviderIdentity, RefreshResult } from "./provider.ts";
 import type { Session, SessionEnd, SessionStore } from "./session.ts";
 
 /** A token this old is replaced by the next answer. */
@@ -19,6 +19,16 @@ const TIMEOUT_MS = 15_000;
 
 /** Asks the provider of a session about its person. Never throws for what providers do. */
 export type ClaimsSource = (session: Session, refreshToken: string | undefined, signal: AbortSignal) => Promise<RefreshResult>;
+
+const CANNOT_ASK: RefreshResult = { kind: "unsupported" };
+
+/** Asks the providers of the moment; one-time PINs prove an address once and cannot be asked again. */
+export function claimsSourceOf(providers: () => ReadonlyMap<string, IdentityProvider>): ClaimsSource {
+  return ({ identity }, refreshToken, signal) => {
+    const provider = providers().get(identity.provider);
+    return provider?.kind === "redirect" ? provider.refresh(refreshToken, identity.subject, signal) : Promise.resolve(CANNOT_ASK);
+  };
+}
 
 export type ClaimsState =
   /** As good as they have to be. */
