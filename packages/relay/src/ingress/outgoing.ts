@@ -4,6 +4,7 @@
 
 import { SallyportError } from "@sallyport/shared/errors";
 import type { Fields } from "@sallyport/shared/http/fields";
+import { readContentLength } from "@sallyport/shared/http/framing";
 
 export interface OutgoingHead {
   readonly fields: string[];
@@ -13,7 +14,6 @@ export interface OutgoingHead {
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const LENGTH = /^\d{1,15}$/;
 
 /** Fields that describe one connection; the engine that owns the connection writes its own (RFC 9110 section 7.6.1). */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
@@ -39,8 +39,8 @@ export function prepareHead(status: number, fields: Fields, lowerCase: boolean):
     if (CONNECTION_FIELDS.has(lower) && (status !== 426 || lower !== "upgrade" || lowerCase)) continue;
     if (lower === "content-length") {
       if (status === 204 || status < 200) continue;
-      const length = LENGTH.test(value) ? Number(value) : -1;
-      if (length < 0 || (declaredLength !== undefined && declaredLength !== length)) throw invalid("content-length");
+      const length = readContentLength(value);
+      if (length === undefined || (declaredLength !== undefined && declaredLength !== length)) throw invalid("content-length");
       if (declaredLength !== undefined) continue;
       declaredLength = length;
     }

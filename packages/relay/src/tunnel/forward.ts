@@ -3,6 +3,7 @@
 // tells the owner how it ended. Must not know routes, identities or policies.
 
 import { allValues, type Fields } from "@sallyport/shared/http/fields";
+import { readFraming } from "@sallyport/shared/http/framing";
 import { responseFieldsToForward, trailersToForward } from "@sallyport/shared/http/response-fields";
 import { acceptKey } from "@sallyport/shared/http/upgrade";
 import type { ResetDetail, Stream, StreamHandler } from "@sallyport/shared/mux/stream";
@@ -158,6 +159,8 @@ export class Forwarding implements StreamHandler {
     if (!read.ok) return this.#badResponse(read.code);
     if (head.status === 101) return this.#switch(head, read.fields);
     if (head.status < 200) return this.#exchange.sendInformational(head.status, read.fields);
+    // A connector in wrong hands may send lengths that contradict each other: judged before the visitor's side is touched (R-D9).
+    if (readFraming(read.fields, "1.1").kind === "refused") return this.#badResponse("the answer's length is not one plain number");
     this.#phase = "streaming";
     this.#release();
     this.#owner.onStatus(head.status);
