@@ -135,6 +135,12 @@ export class Program implements AsyncDisposable {
     }
   }
 
+  /** Told of every line from now on, until the returned function is called. */
+  onLine(listener: (line: string) => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
   tail(lines = 40): string {
     return this.lines.slice(-lines).join("\n");
   }

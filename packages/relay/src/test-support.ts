@@ -26,7 +26,7 @@ export function loginOf(subject: string, changes: Partial<ProviderLogin> = {}): 
 
 /** A provider that issues a code for whoever {@link person} is. */
 export class TestIdp implements RedirectProvider {
-  readonly kind: "redirect" = "redirect";
+  readonly kind = "redirect" as const;
   readonly name: string;
   readonly label: string;
   readonly canRefresh: boolean = false;
@@ -44,7 +44,7 @@ export class TestIdp implements RedirectProvider {
   begin(attempt: LoginAttempt, redirectUri: string): Promise<string> {
     if (this.down) return Promise.reject(new Error("down"));
     const query = new URLSearchParams({ state: attempt.state, nonce: attempt.nonce, redirect_uri: redirectUri, scope: "openid email" });
-    return Promise.resolve(`https://${this.name}.idp.example/authorize?${query}`);
+    return Promise.resolve(`https://${this.name}.idp.example/authorize?${query.toString()}`);
   }
 
   finish(_attempt: LoginAttempt, callback: URL): Promise<LoginResult> {
@@ -76,7 +76,7 @@ export class TestIdp implements RedirectProvider {
 
 /** Every PIN is 424242. */
 export class TestPins implements PinProvider {
-  readonly kind: "pin" = "pin";
+  readonly kind = "pin" as const;
   readonly name: string = "email";
   readonly label: string = "Email me a code";
   readonly sent: Map<string, string> = new Map();
@@ -270,5 +270,5 @@ function nextOf(page: Page): string | undefined {
 export function callbackOf(authorize: string | undefined, code: string, more: Readonly<Record<string, string>> = {}): string {
   const { searchParams } = new URL(authorize ?? "");
   const query = new URLSearchParams({ code, state: searchParams.get("state") ?? "", ...more });
-  return `${searchParams.get("redirect_uri")}?${query}`;
+  return `${searchParams.get("redirect_uri")}?${query.toString()}`;
 }

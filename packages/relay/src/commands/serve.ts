@@ -52,7 +52,7 @@ async function run(args: ServeArguments): Promise<number> {
     graceMs: args.grace,
     clock: systemClock,
     logger,
-    createRelay: (config) => createRelay({ config, logger, clock: systemClock }),
+    createRelay: (config) => createRelay({ config, logger, clock: systemClock, showOnTerminal: (line) => output.error(`${line}\n`) }),
     load: () => loadConfig({ file: args.config, env: process.env, clock: systemClock }),
     showProblems: (problems, lines) => {
       if (format === "text") output.error(`${renderProblems(problems, { color: output.color, lines })}\n`);

@@ -84,7 +84,7 @@ export class LoginContext {
   loginPage(intent: Intent, more: Readonly<Record<string, string>> = {}): OwnLocation {
     const parameters = new URLSearchParams(intent === HOME ? {} : { request: sealIntent(this.sealer, intent) });
     for (const [name, value] of Object.entries(more)) parameters.set(name, value);
-    return this.own(parameters.size === 0 ? "/login" : `/login?${parameters}`);
+    return this.own(parameters.size === 0 ? "/login" : `/login?${parameters.toString()}`);
   }
 
   /** "Something about this sign-in does not fit: start again", which is where every odd input ends (R-F1). */
