@@ -100,7 +100,10 @@ function configuration({ redirectUri, backChannelLogoutUri, more }: ProviderOpti
     pkce: { required: () => true },
     cookies: { keys: ["test"] },
     // Without its own guard: back-channel logout goes to loopback here.
-    fetch: (url, options) => globalThis.fetch(url, Object.assign({}, options, { dispatcher: undefined })),
+    fetch: (url, options) => {
+      const { dispatcher: _dispatcher, ...rest } = { dispatcher: undefined, ...options };
+      return globalThis.fetch(url, rest);
+    },
     ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 3600, IdToken: 600, Interaction: 600, RefreshToken: 3600, Session: 3600 },
     ...more,
   };

@@ -79,8 +79,6 @@ export class ProviderMetadata {
   }
 }
 
-type Metadata = ReturnType<Configuration["serverMetadata"]>;
-
 const REQUIRED = ["authorization_endpoint", "token_endpoint", "jwks_uri"] as const;
 const OPTIONAL = ["userinfo_endpoint", "revocation_endpoint"] as const;
 

@@ -132,7 +132,7 @@ describe("the code exchange", () => {
     fake.discovery["token_endpoint_auth_methods_supported"] = ["client_secret_basic", "client_secret_post"];
     await fake.provider().finish(ATTEMPT, callbackUrl());
     const exchange = fake.requests.find(({ url }) => url === "https://idp.example.com/token");
-    expect((exchange?.request.body as URLSearchParams).get("client_secret")).toBe("client-secret");
+    expect((exchange?.request.body as URLSearchParams | undefined)?.get("client_secret")).toBe("client-secret");
     expect(exchange?.request.headers["authorization"]).toBeUndefined();
   });
 
