@@ -12,7 +12,27 @@ import { write } from "./support/wire.ts";
 const bed = useBed();
 
 /** Pieces from which a path that some server misreads is made. */
-const PIECES = ["/", "//", "/.", "/..", "/%2e%2e", "/..;x", "%2f", "%252f", "\\", "%5c", ";a=1", "admin", "%61dmin", "%2561dmin", "pub", ".", "%20", "~", "é"];
+const PIECES = [
+  "/",
+  "//",
+  "/.",
+  "/..",
+  "/%2e%2e",
+  "/..;x",
+  "%2f",
+  "%252f",
+  "\\",
+  "%5c",
+  ";a=1",
+  "admin",
+  "%61dmin",
+  "%2561dmin",
+  "pub",
+  ".",
+  "%20",
+  "~",
+  "é",
+];
 const hostile = fc
   .array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 7 })
   .map((pieces) => `/${pieces.join("")}`.replace(/^\/\/?(?=[^/]|$)/, "/").replace("é", "%C3%A9"));
@@ -77,20 +97,30 @@ test("R-A1: for random paths, what the origin gets was decided for every naive r
   expect(bed().open.violations).toEqual([]);
 });
 
-test.each(["/a%2Fb/./c?x=1", "/p/../q%20r"])("R-A1: %s is recorded as it was decided and forwarded, over HTTP/1.1 and HTTP/2", async (path) => {
-  const one = await expectForwarded(bed(), write(path));
-  expect((await http2Ask(bed(), pseudo(path))).status).toBe(200);
-  expect(bed().open.requests.at(-1)?.target).toBe(one.target);
-  const ids = bed().open.requests.slice(-2).flatMap((request) => request.values("sallyport-request-id"));
-  expect(ids).toHaveLength(2);
-  for (const id of ids) {
-    const record = await eventually(() => records().find((line) => line["requestId"] === id), { what: `the record of ${id}` });
-    expect(record["path"]).toBe(one.target.replace(/\?.*/, ""));
-  }
-});
+test.each(["/a%2Fb/./c?x=1", "/p/../q%20r"])(
+  "R-A1: %s is recorded as it was decided and forwarded, over HTTP/1.1 and HTTP/2",
+  async (path) => {
+    const one = await expectForwarded(bed(), write(path));
+    expect((await http2Ask(bed(), pseudo(path))).status).toBe(200);
+    expect(bed().open.requests.at(-1)?.target).toBe(one.target);
+    const ids = bed()
+      .open.requests.slice(-2)
+      .flatMap((request) => request.values("sallyport-request-id"));
+    expect(ids).toHaveLength(2);
+    for (const id of ids) {
+      const record = await eventually(() => records().find((line) => line["requestId"] === id), { what: `the record of ${id}` });
+      expect(record["path"]).toBe(one.target.replace(/\?.*/, ""));
+    }
+  },
+);
 
 function records(): readonly Record<string, unknown>[] {
   const folder = join(bed().folder, "state", "records");
-  const text = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8")).join("");
-  return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const text = readdirSync(folder)
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }

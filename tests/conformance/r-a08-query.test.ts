@@ -7,13 +7,19 @@ import { write } from "./support/wire.ts";
 
 const bed = useBed();
 
-test.each(["/admin?x=/public", "/admin?/../", "/admin/?", "/admin/x?y=/..;/public"])("R-A8: %s is /admin whatever the query says", async (path) => {
-  await expectDenied(bed(), write(path), { status: 401, code: "ERR_CREDENTIAL_REQUIRED" });
-});
+test.each(["/admin?x=/public", "/admin?/../", "/admin/?", "/admin/x?y=/..;/public"])(
+  "R-A8: %s is /admin whatever the query says",
+  async (path) => {
+    await expectDenied(bed(), write(path), { status: 401, code: "ERR_CREDENTIAL_REQUIRED" });
+  },
+);
 
-test.each(["/secret?x=/public", "/?/admin", "/x?/../admin", "/x?path=//admin;y", "/x?a=%2F..%2Fadmin"])("R-A8: %s does not lead to /admin", async (path) => {
-  expect((await expectForwarded(bed(), write(path))).target).toBe(path);
-});
+test.each(["/secret?x=/public", "/?/admin", "/x?/../admin", "/x?path=//admin;y", "/x?a=%2F..%2Fadmin"])(
+  "R-A8: %s does not lead to /admin",
+  async (path) => {
+    expect((await expectForwarded(bed(), write(path))).target).toBe(path);
+  },
+);
 
 const LENGTH = 8_000;
 test.each([

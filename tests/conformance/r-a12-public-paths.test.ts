@@ -7,7 +7,16 @@ import { write } from "./support/wire.ts";
 
 const bed = useBed();
 
-const CLAIMS = ["X-Forwarded-Uri", "X-Original-URL", "X-Original-Uri", "X-Rewrite-URL", "X-Override-URL", "X-Original-Path", "x_original_url", "X.Rewrite.Url"];
+const CLAIMS = [
+  "X-Forwarded-Uri",
+  "X-Original-URL",
+  "X-Original-Uri",
+  "X-Rewrite-URL",
+  "X-Override-URL",
+  "X-Original-Path",
+  "x_original_url",
+  "X.Rewrite.Url",
+];
 
 test.each(CLAIMS)("R-A12: %s: /pub does not open /admin", async (name) => {
   await expectDenied(bed(), write("/admin", { fields: [`${name}: /pub`, "User-Agent: kube-probe/1.0"] }), { status: 401 });
@@ -23,10 +32,20 @@ test.each(["kube-probe/1.0", "ELB-HealthChecker/2.0", "GoogleHC/1.0"])("R-A12: t
 });
 
 describe("R-A12: overriding the method", () => {
-  const OVERRIDES = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x-http-method-override", "X_HTTP_METHOD_OVERRIDE", "X.Http.Method"];
+  const OVERRIDES = [
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "x-http-method-override",
+    "X_HTTP_METHOD_OVERRIDE",
+    "X.Http.Method",
+  ];
 
   test.each(OVERRIDES)("%s is refused where a rule looks at methods", async (name) => {
-    const response = await expectDenied(bed(), write("/x", { host: "readonly.example.test", fields: [`${name}: DELETE`] }), { status: 403, code: "ERR_ACCESS_DENIED" });
+    const response = await expectDenied(bed(), write("/x", { host: "readonly.example.test", fields: [`${name}: DELETE`] }), {
+      status: 403,
+      code: "ERR_ACCESS_DENIED",
+    });
     expect(response.body).toBeTruthy();
   });
 

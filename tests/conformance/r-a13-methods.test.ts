@@ -3,7 +3,18 @@
 import { METHODS } from "node:http";
 import { describe, expect, test } from "vitest";
 import { useBed } from "./support/bed.ts";
-import { expectDenied, expectForwarded, expectRejected, expectSilence, http2Ask, http2Session, mark, only, pseudo, visit } from "./support/visit.ts";
+import {
+  expectDenied,
+  expectForwarded,
+  expectRejected,
+  expectSilence,
+  http2Ask,
+  http2Session,
+  mark,
+  only,
+  pseudo,
+  visit,
+} from "./support/visit.ts";
 import { write } from "./support/wire.ts";
 
 const bed = useBed();
@@ -42,7 +53,9 @@ describe("R-A13: where only GET is allowed", () => {
 describe("R-A13: Destination of COPY and MOVE", () => {
   test.each(["COPY", "MOVE"])("%s within what one may reach is forwarded, Destination as it was", async (method) => {
     for (const destination of ["/b", "https://app.example.test/b%20c", "https://a.wild.example.test/b"]) {
-      expect((await expectForwarded(bed(), write("/a", { method, fields: [`Destination: ${destination}`] }))).values("destination")).toEqual([destination]);
+      expect(
+        (await expectForwarded(bed(), write("/a", { method, fields: [`Destination: ${destination}`] }))).values("destination"),
+      ).toEqual([destination]);
     }
   });
 
@@ -56,7 +69,8 @@ describe("R-A13: Destination of COPY and MOVE", () => {
     ["another port", "https://app.example.test:444/b"],
     ["the relay's own paths", "/.sallyport/x"],
   ])("to %s is denied", async (_name, destination) => {
-    for (const method of ["COPY", "MOVE"]) await expectDenied(bed(), write("/a", { method, fields: [`Destination: ${destination}`] }), { status: 403 });
+    for (const method of ["COPY", "MOVE"])
+      await expectDenied(bed(), write("/a", { method, fields: [`Destination: ${destination}`] }), { status: 403 });
   });
 
   test.each([
@@ -79,7 +93,18 @@ test("R-A13: extended CONNECT (RFC 8441) is not offered, and goes nowhere", asyn
   const before = mark(bed());
   await using session = await http2Session(bed());
   expect(session.remoteSettings?.enableConnectProtocol).toBeFalsy();
-  const answer = await http2Ask(bed(), [":method", "CONNECT", ":protocol", "websocket", ":path", "/ws", ":scheme", "https", ":authority", "app.example.test"]).catch(() => ({ status: undefined, reset: 1 }));
+  const answer = await http2Ask(bed(), [
+    ":method",
+    "CONNECT",
+    ":protocol",
+    "websocket",
+    ":path",
+    "/ws",
+    ":scheme",
+    "https",
+    ":authority",
+    "app.example.test",
+  ]).catch(() => ({ status: undefined, reset: 1 }));
   expect(answer.status === undefined ? answer.reset !== 0 : answer.status >= 400).toBe(true);
   await expectSilence(bed(), before);
 });

@@ -35,7 +35,9 @@ test.each([
 });
 
 test.each(["host", "hOST"])("R-B1: %s is Host", async (name) => {
-  expect((await expectForwarded(bed(), `GET /x HTTP/1.1\r\n${name}: app.example.test\r\nConnection: close\r\n\r\n`)).values("host")).toEqual([HOST]);
+  expect(
+    (await expectForwarded(bed(), `GET /x HTTP/1.1\r\n${name}: app.example.test\r\nConnection: close\r\n\r\n`)).values("host"),
+  ).toEqual([HOST]);
 });
 
 describe("R-B1: HTTP/2", () => {
@@ -53,10 +55,13 @@ describe("R-B1: HTTP/2", () => {
     await expectSilence(bed(), before);
   });
 
-  test.each(["app.example.test", "APP.example.test", "app.example.test:443", "app.example.test."])("host %s equal to :authority passes, and the origin gets one Host", async (host) => {
-    expect((await http2Ask(bed(), [...pseudo("/x"), "host", host])).status).toBe(200);
-    expect(bed().open.requests.at(-1)?.values("host")).toEqual([HOST]);
-  });
+  test.each(["app.example.test", "APP.example.test", "app.example.test:443", "app.example.test."])(
+    "host %s equal to :authority passes, and the origin gets one Host",
+    async (host) => {
+      expect((await http2Ask(bed(), [...pseudo("/x"), "host", host])).status).toBe(200);
+      expect(bed().open.requests.at(-1)?.values("host")).toEqual([HOST]);
+    },
+  );
 
   test("two host fields are refused", async () => {
     const before = mark(bed());

@@ -28,7 +28,7 @@ const MALFORMED = [
   "app.example.test..",
   "*.example.test",
   "app.example.test;x",
-  "app.example.test\"",
+  'app.example.test"',
   "<script>.example.test",
   "127.0.0.1",
   "127.1",
@@ -65,6 +65,9 @@ test.each(MALFORMED.filter((host) => !/[^\x21-\x7e]/.test(host)))("R-B2: :author
   await expectSilence(bed(), before);
 });
 
-test.each(["app.example.test", "x-1.wild.example.test", `${LABEL}.wild.example.test`, "xn--bcher-kva.wild.example.test"])("R-B2: Host %s passes", async (host) => {
-  expect((await expectForwarded(bed(), write("/x", { host }))).values("host")).toEqual([host]);
-});
+test.each(["app.example.test", "x-1.wild.example.test", `${LABEL}.wild.example.test`, "xn--bcher-kva.wild.example.test"])(
+  "R-B2: Host %s passes",
+  async (host) => {
+    expect((await expectForwarded(bed(), write("/x", { host }))).values("host")).toEqual([host]);
+  },
+);

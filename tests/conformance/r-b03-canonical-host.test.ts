@@ -7,12 +7,15 @@ import { write } from "./support/wire.ts";
 
 const bed = useBed();
 
-test.each(["APP.example.TEST", "app.example.test.", "app.example.test:443", "App.Example.Test.:443"])("R-B3: %s is app.example.test, with the same policies", async (host) => {
-  const request = await expectForwarded(bed(), write("/x", { host }));
-  expect([request.values("host"), request.values("x-forwarded-host")]).toEqual([["app.example.test"], ["app.example.test"]]);
-  await expectDenied(bed(), write("/admin", { host }), { status: 401 });
-  expect((await http2Ask(bed(), pseudo("/x", host))).status).toBe(200);
-});
+test.each(["APP.example.TEST", "app.example.test.", "app.example.test:443", "App.Example.Test.:443"])(
+  "R-B3: %s is app.example.test, with the same policies",
+  async (host) => {
+    const request = await expectForwarded(bed(), write("/x", { host }));
+    expect([request.values("host"), request.values("x-forwarded-host")]).toEqual([["app.example.test"], ["app.example.test"]]);
+    await expectDenied(bed(), write("/admin", { host }), { status: 401 });
+    expect((await http2Ask(bed(), pseudo("/x", host))).status).toBe(200);
+  },
+);
 
 const STRANGERS = [
   "app.example.test.evil.com",
@@ -37,7 +40,13 @@ test.each(STRANGERS)("R-B3: %s is nothing published here", async (host) => {
 
 test.each([1, 99, 101, 10_000])("R-B3: the look-up among %i hosts is as exact", async (count) => {
   await using stack = new AsyncDisposableStack();
-  const many = Array.from({ length: count }, (_, i) => ({ name: `n${i}`, hostname: `n${i}.many.test`, tunnel: "office", service: "open", policies: ["public"] }));
+  const many = Array.from({ length: count }, (_, i) => ({
+    name: `n${i}`,
+    hostname: `n${i}.many.test`,
+    tunnel: "office",
+    service: "open",
+    policies: ["public"],
+  }));
   const crowded = await createBed(stack, { applications: many });
   for (const i of [0, count >> 1, count - 1]) {
     expect((await expectForwarded(crowded, write("/x", { host: `N${i}.many.test.:443` }))).values("host")).toEqual([`n${i}.many.test`]);

@@ -5,7 +5,13 @@ import { useBed } from "./support/bed.ts";
 import { ask, http2Ask, pseudo } from "./support/visit.ts";
 
 const bed = useBed();
-const CLAIMS = ["X-Forwarded-Host: evil.example", "X-Forwarded-Proto: http", "Forwarded: host=evil.example;proto=http", "X-Host: evil.example", "X-Original-Host: evil.example"];
+const CLAIMS = [
+  "X-Forwarded-Host: evil.example",
+  "X-Forwarded-Proto: http",
+  "Forwarded: host=evil.example;proto=http",
+  "X-Host: evil.example",
+  "X-Original-Host: evil.example",
+];
 
 test("R-B7: discovery names the configured origin", async () => {
   const response = await ask(bed(), "/.well-known/sallyport", { host: "AUTH.example.test.:443", fields: CLAIMS });
@@ -26,7 +32,15 @@ test.each(["/admin", "/staff", "/staff/x"])("R-B7: the refusal of %s repeats no 
 });
 
 test("R-B7: an assertion's issuer and audience do not follow the request", async () => {
-  const headers = [...pseudo("/admin"), "x-forwarded-host", "evil.example", "sallyport-client-id", bed().token.clientId, "sallyport-client-secret", bed().token.secret];
+  const headers = [
+    ...pseudo("/admin"),
+    "x-forwarded-host",
+    "evil.example",
+    "sallyport-client-id",
+    bed().token.clientId,
+    "sallyport-client-secret",
+    bed().token.secret,
+  ];
   expect((await http2Ask(bed(), headers)).status).toBe(200);
   const [token = ""] = bed().admin.requests.at(-1)?.values("sallyport-jwt-assertion") ?? [];
   expect(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).not.toContain("evil.example");

@@ -27,7 +27,10 @@ const CLAIMS = [
 
 /** Everything an origin might read as the visitor's address. */
 function addressFields(raw: string): string {
-  return raw.split("\r\n").filter((line) => /forwarded|real-ip|client-ip|connecting/i.test(line)).join("\n");
+  return raw
+    .split("\r\n")
+    .filter((line) => /forwarded|real-ip|client-ip|connecting/i.test(line))
+    .join("\n");
 }
 
 const BUILT = (address: string, chain: string = address): string =>
@@ -37,7 +40,10 @@ const BUILT = (address: string, chain: string = address): string =>
     "X-Forwarded-Host: app.example.test",
     "X-Forwarded-Port: 443",
     `X-Real-IP: ${address}`,
-    `Forwarded: ${chain.split(", ").map((hop, i) => `for=${hop}${i === 0 ? ";host=app.example.test;proto=https" : ""}`).join(", ")}`,
+    `Forwarded: ${chain
+      .split(", ")
+      .map((hop, i) => `for=${hop}${i === 0 ? ";host=app.example.test;proto=https" : ""}`)
+      .join(", ")}`,
   ].join("\n");
 
 test("R-B8: without trusted proxies every claim is dropped, and the fields are built from the socket", async () => {
@@ -56,7 +62,8 @@ describe("R-B8: a policy by address is not fooled", () => {
   const applications = [{ name: "inside", hostname: "inside.example.test", tunnel: "office", service: "open", policies: ["inside"] }];
 
   async function status(trusted: Bed, forwardedFor: readonly string[]): Promise<number> {
-    return (await ask(trusted, "/x", { host: "inside.example.test", fields: forwardedFor.map((value) => `X-Forwarded-For: ${value}`) })).status;
+    return (await ask(trusted, "/x", { host: "inside.example.test", fields: forwardedFor.map((value) => `X-Forwarded-For: ${value}`) }))
+      .status;
   }
 
   test("by X-Forwarded-For of an untrusted peer, private as its own address may be", async () => {
@@ -72,10 +79,25 @@ describe("R-B8: a policy by address is not fooled", () => {
     expect(await status(trusting, ["10.1.2.3, 192.0.2.7"])).toBe(200);
     expect(await status(trusting, ["10.1.2.3", "192.0.2.7"])).toBe(200);
     expect(await status(trusting, ["::ffff:10.1.2.3"])).toBe(200);
-    for (const claim of ["10.1.2.3, 8.8.8.8", "10.1.2.3, 8.8.8.8, 192.0.2.7", "10.1.2.3, unknown", "10.1.2.3:80", "010.1.2.3", "10.1.2", "10.1.2.3, ", ", 10.1.2.3x", "fe80::1%eth0", "\"10.1.2.3\"", "_hidden"])
+    for (const claim of [
+      "10.1.2.3, 8.8.8.8",
+      "10.1.2.3, 8.8.8.8, 192.0.2.7",
+      "10.1.2.3, unknown",
+      "10.1.2.3:80",
+      "010.1.2.3",
+      "10.1.2",
+      "10.1.2.3, ",
+      ", 10.1.2.3x",
+      "fe80::1%eth0",
+      '"10.1.2.3"',
+      "_hidden",
+    ])
       expect([claim, await status(trusting, [claim])]).toEqual([claim, 403]);
     expect(await status(trusting, ["10.1.2.3", "8.8.8.8"])).toBe(403);
-    const request = await expectForwarded(trusting, write("/x", { fields: ["X-Forwarded-For: 6.6.6.6, 8.8.8.8, 192.0.2.7", "X-Real-IP: 6.6.6.6", "X-Forwarded-Host: evil.example"] }));
+    const request = await expectForwarded(
+      trusting,
+      write("/x", { fields: ["X-Forwarded-For: 6.6.6.6, 8.8.8.8, 192.0.2.7", "X-Real-IP: 6.6.6.6", "X-Forwarded-Host: evil.example"] }),
+    );
     expect(addressFields(request.raw)).toBe(BUILT("8.8.8.8", "8.8.8.8, 192.0.2.7, 127.0.0.1"));
   });
 });

@@ -36,16 +36,30 @@ const IDENTITY = [
 /** A client's spellings that an origin may read as the name. */
 function spellings(name: string): string[] {
   const under = name.replaceAll("-", "_");
-  return [name, name.toLowerCase(), name.toUpperCase(), under, under.toLowerCase(), under.toUpperCase(), name.replace("-", "_"), name.replaceAll("-", ".")];
+  return [
+    name,
+    name.toLowerCase(),
+    name.toUpperCase(),
+    under,
+    under.toLowerCase(),
+    under.toUpperCase(),
+    name.replace("-", "_"),
+    name.replaceAll("-", "."),
+  ];
 }
 
-test.each(IDENTITY)("R-C1: %s of a visitor reaches no origin, in any spelling, whether or not the application keeps unusual names", async (name) => {
-  const fields = spellings(name).map((spelling) => `${spelling}: forged`);
-  for (const host of ["app.example.test", "underscore.example.test"]) {
-    expect((await expectForwarded(bed(), write("/x", { host, fields }))).raw).not.toContain("forged");
-  }
-  expect((await expectForwarded(bed(), write("/admin", { fields: [...fields, ...bed().token.fields] }), bed().admin)).raw).not.toContain("forged");
-});
+test.each(IDENTITY)(
+  "R-C1: %s of a visitor reaches no origin, in any spelling, whether or not the application keeps unusual names",
+  async (name) => {
+    const fields = spellings(name).map((spelling) => `${spelling}: forged`);
+    for (const host of ["app.example.test", "underscore.example.test"]) {
+      expect((await expectForwarded(bed(), write("/x", { host, fields }))).raw).not.toContain("forged");
+    }
+    expect((await expectForwarded(bed(), write("/admin", { fields: [...fields, ...bed().token.fields] }), bed().admin)).raw).not.toContain(
+      "forged",
+    );
+  },
+);
 
 test.each(IDENTITY)("R-C1: %s over HTTP/2 neither", async (name) => {
   const fields = [...new Set(spellings(name).map((spelling) => spelling.toLowerCase()))].flatMap((spelling) => [spelling, "forged"]);

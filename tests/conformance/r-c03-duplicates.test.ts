@@ -6,7 +6,15 @@ import { expectForwarded } from "./support/visit.ts";
 import { write } from "./support/wire.ts";
 
 const bed = useBed();
-const NAMES = ["Sallyport-Jwt-Assertion", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Sallyport-Request-Id"];
+const NAMES = [
+  "Sallyport-Jwt-Assertion",
+  "X-Forwarded-For",
+  "X-Forwarded-Host",
+  "X-Forwarded-Proto",
+  "X-Real-IP",
+  "Forwarded",
+  "Sallyport-Request-Id",
+];
 
 test.each(NAMES)("R-C3: %s, repeated in any mix of cases, arrives exactly once and is the relay's", async (name) => {
   const copies = [name, name.toLowerCase(), name.toUpperCase(), name, name.replaceAll("-", "_")].map((spelling) => `${spelling}: forged`);
@@ -16,6 +24,9 @@ test.each(NAMES)("R-C3: %s, repeated in any mix of cases, arrives exactly once a
 });
 
 test("R-C3: on a bypass there is no assertion at all, whatever the visitor sends", async () => {
-  const request = await expectForwarded(bed(), write("/x", { fields: ["Sallyport-Jwt-Assertion: a", "sallyport-jwt-assertion: b", ...bed().token.fields] }));
+  const request = await expectForwarded(
+    bed(),
+    write("/x", { fields: ["Sallyport-Jwt-Assertion: a", "sallyport-jwt-assertion: b", ...bed().token.fields] }),
+  );
   expect(request.values("sallyport-jwt-assertion")).toEqual([]);
 });

@@ -21,7 +21,16 @@ test("R-C4: hop-by-hop fields of a request do not pass", async () => {
   ];
   const request = await expectForwarded(bed(), write("/x", { fields }));
   const names = request.fields.map(([name]) => name.toLowerCase());
-  for (const name of ["keep-alive", "proxy-authorization", "proxy-connection", "proxy-anything", "trailer", "http2-settings", "upgrade", "transfer-encoding"]) {
+  for (const name of [
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "proxy-anything",
+    "trailer",
+    "http2-settings",
+    "upgrade",
+    "transfer-encoding",
+  ]) {
     expect(names).not.toContain(name);
   }
   expect(request.values("te").every((value) => value === "trailers")).toBe(true);
@@ -64,22 +73,43 @@ test.each(PROTECTED)("R-C4: Connection that names %s is rejected", async (name) 
   await expectRejected(bed(), write("/admin", { fields, close: false }), { status: 400, code: "ERR_CONNECTION_OPTION" });
 });
 
-test.each(["Transfer-Encoding", "Upgrade", "TE", "Keep-Alive", "Proxy-Authorization"])("R-C4: naming %s in Connection changes nothing: it goes anyway", async (name) => {
-  const request = await expectForwarded(bed(), write("/x", { fields: [`Connection: ${name}`] }));
-  expect(request.values("host")).toEqual(["app.example.test"]);
-});
+test.each(["Transfer-Encoding", "Upgrade", "TE", "Keep-Alive", "Proxy-Authorization"])(
+  "R-C4: naming %s in Connection changes nothing: it goes anyway",
+  async (name) => {
+    const request = await expectForwarded(bed(), write("/x", { fields: [`Connection: ${name}`] }));
+    expect(request.values("host")).toEqual(["app.example.test"]);
+  },
+);
 
 describe("R-C4: responses", () => {
   test("hop-by-hop fields and what Connection names do not pass", async () => {
-    bed().open.respond = () => ok("served", "Keep-Alive: timeout=4", "Proxy-Authenticate: Basic", "Upgrade: h2c", "Connection: keep-alive, X-Private", "X-Private: secret", "X-Public: yes");
+    bed().open.respond = () =>
+      ok(
+        "served",
+        "Keep-Alive: timeout=4",
+        "Proxy-Authenticate: Basic",
+        "Upgrade: h2c",
+        "Connection: keep-alive, X-Private",
+        "X-Private: secret",
+        "X-Public: yes",
+      );
     const response = await ask(bed(), "/x");
-    expect([response.status, response.value("x-public"), response.value("x-private"), response.value("upgrade"), response.value("proxy-authenticate")]).toEqual([200, "yes", undefined, undefined, undefined]);
+    expect([
+      response.status,
+      response.value("x-public"),
+      response.value("x-private"),
+      response.value("upgrade"),
+      response.value("proxy-authenticate"),
+    ]).toEqual([200, "yes", undefined, undefined, undefined]);
     expect(response.value("keep-alive") ?? "").not.toContain("timeout=4");
   });
 
-  test.each(["Content-Security-Policy", "Set-Cookie", "Content-Length", "Strict-Transport-Security", "Location"])("Connection that names %s is an answer that is not understood", async (name) => {
-    bed().open.respond = () => ok("served", `Connection: ${name}`, "Content-Security-Policy: default-src 'none'");
-    const response = await ask(bed(), "/x");
-    expect([response.status, response.value("sallyport-error")]).toEqual([502, "ERR_ORIGIN_PROTOCOL"]);
-  });
+  test.each(["Content-Security-Policy", "Set-Cookie", "Content-Length", "Strict-Transport-Security", "Location"])(
+    "Connection that names %s is an answer that is not understood",
+    async (name) => {
+      bed().open.respond = () => ok("served", `Connection: ${name}`, "Content-Security-Policy: default-src 'none'");
+      const response = await ask(bed(), "/x");
+      expect([response.status, response.value("sallyport-error")]).toEqual([502, "ERR_ORIGIN_PROTOCOL"]);
+    },
+  );
 });

@@ -8,8 +8,20 @@ import { write } from "./support/wire.ts";
 
 const bed = useBed();
 
-const chunked = (...trailers: string[]): string => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n6\r\nserved\r\n0\r\n${trailers.map((line) => `${line}\r\n`).join("")}\r\n`;
-const HOSTILE = ["Set-Cookie: a=b", "Content-Length: 5", "Transfer-Encoding: chunked", "Host: evil", "Location: https://evil.example", "Sallyport-Error: ERR_X", "Authorization: x", "Content-Type: text/html", "Connection: close", "Content-Security-Policy: x"];
+const chunked = (...trailers: string[]): string =>
+  `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n6\r\nserved\r\n0\r\n${trailers.map((line) => `${line}\r\n`).join("")}\r\n`;
+const HOSTILE = [
+  "Set-Cookie: a=b",
+  "Content-Length: 5",
+  "Transfer-Encoding: chunked",
+  "Host: evil",
+  "Location: https://evil.example",
+  "Sallyport-Error: ERR_X",
+  "Authorization: x",
+  "Content-Type: text/html",
+  "Connection: close",
+  "Content-Security-Policy: x",
+];
 
 test("R-C5: a harmless trailer arrives as a trailer, over HTTP/1.1 and HTTP/2", async () => {
   bed().open.respond = () => chunked("X-Sum: 42");
@@ -36,19 +48,35 @@ test.each(HOSTILE)("R-C5: the trailer %s does not pass, and becomes no field", a
   expect(answer.trailers[name.toLowerCase()]).toBeUndefined();
 });
 
-test.each(["X-Late: 1", "Sallyport-Jwt-Assertion: forged", "Host: evil", "X-Forwarded-User: root", "Content-Length: 3"])("R-C5: the request trailer %s reaches nobody", async (trailer) => {
-  const body = `5\r\nhello\r\n0\r\n${trailer}\r\n\r\n`;
-  const before = bed().open.requests.length;
-  const response = only((await visit(bed(), write("/x", { method: "POST", fields: ["Transfer-Encoding: chunked"], body }))).filter(({ status }) => status >= 200));
-  if (response.status !== 200) return void expect([response.status, bed().open.requests.length]).toEqual([400, before]);
-  const request = only(bed().open.requests.slice(before));
-  expect([request.body, request.raw.includes(trailer)]).toEqual(["hello", false]);
-});
+test.each(["X-Late: 1", "Sallyport-Jwt-Assertion: forged", "Host: evil", "X-Forwarded-User: root", "Content-Length: 3"])(
+  "R-C5: the request trailer %s reaches nobody",
+  async (trailer) => {
+    const body = `5\r\nhello\r\n0\r\n${trailer}\r\n\r\n`;
+    const before = bed().open.requests.length;
+    const response = only(
+      (await visit(bed(), write("/x", { method: "POST", fields: ["Transfer-Encoding: chunked"], body }))).filter(
+        ({ status }) => status >= 200,
+      ),
+    );
+    if (response.status !== 200) return void expect([response.status, bed().open.requests.length]).toEqual([400, before]);
+    const request = only(bed().open.requests.slice(before));
+    expect([request.body, request.raw.includes(trailer)]).toEqual(["hello", false]);
+  },
+);
 
 test("R-C5: a request with trailers does not spoil the next one on its connection", async () => {
-  const first = write("/one", { method: "POST", close: false, fields: ["Transfer-Encoding: chunked"], body: "1\r\na\r\n0\r\nX-Late: 1\r\n\r\n" });
+  const first = write("/one", {
+    method: "POST",
+    close: false,
+    fields: ["Transfer-Encoding: chunked"],
+    body: "1\r\na\r\n0\r\nX-Late: 1\r\n\r\n",
+  });
   const before = bed().open.requests.length;
   expect(await visit(bed(), first + write("/two"))).toHaveLength(2);
-  expect(bed().open.requests.slice(before).map(({ target }) => target)).toEqual(["/one", "/two"]);
+  expect(
+    bed()
+      .open.requests.slice(before)
+      .map(({ target }) => target),
+  ).toEqual(["/one", "/two"]);
   await expectForwarded(bed(), write("/three"));
 });

@@ -8,7 +8,20 @@ import { write } from "./support/wire.ts";
 
 const bed = useBed();
 
-const COOKIES = ["", "x", "=", "a.b.c", "%00", "\xff\xfe", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290In0.", "a".repeat(8_000), "{}", "undefined", "null", "true"];
+const COOKIES = [
+  "",
+  "x",
+  "=",
+  "a.b.c",
+  "%00",
+  "\xff\xfe",
+  "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290In0.",
+  "a".repeat(8_000),
+  "{}",
+  "undefined",
+  "null",
+  "true",
+];
 
 test.each(COOKIES)("R-C6: the application cookie %j is nobody", async (value) => {
   for (const name of ["__Host-Sallyport_Authorization", "__Host-Sallyport_Session", "Sallyport_Authorization", "CF_Authorization"]) {

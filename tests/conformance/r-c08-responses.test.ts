@@ -36,7 +36,13 @@ test.each([
   expect((await ask(bed(), "/x")).values("set-cookie")).toEqual([received]);
 });
 
-test.each(["Sallyport-Error: ERR_ACCESS_DENIED", "Sallyport-Answered-By: relay", "Sallyport-Request-Id: forged", "sallyport_error: x", "Sallyport.Error: x"])("R-C8: the origin's %s does not pass", async (field) => {
+test.each([
+  "Sallyport-Error: ERR_ACCESS_DENIED",
+  "Sallyport-Answered-By: relay",
+  "Sallyport-Request-Id: forged",
+  "sallyport_error: x",
+  "Sallyport.Error: x",
+])("R-C8: the origin's %s does not pass", async (field) => {
   bed().open.respond = () => ok("served", field);
   const response = await ask(bed(), "/x");
   expect(response.status).toBe(200);
@@ -45,7 +51,14 @@ test.each(["Sallyport-Error: ERR_ACCESS_DENIED", "Sallyport-Answered-By: relay",
 });
 
 test("R-C8: Strict-Transport-Security and the rest of the origin's fields are untouched", async () => {
-  const fields = ["Strict-Transport-Security: max-age=1", "X-Frame-Options: DENY", "Content-Security-Policy: default-src 'none'", "WWW-Authenticate: Basic realm=x", "Access-Control-Allow-Origin: *", "Link: </a>; rel=x"];
+  const fields = [
+    "Strict-Transport-Security: max-age=1",
+    "X-Frame-Options: DENY",
+    "Content-Security-Policy: default-src 'none'",
+    "WWW-Authenticate: Basic realm=x",
+    "Access-Control-Allow-Origin: *",
+    "Link: </a>; rel=x",
+  ];
   bed().open.respond = () => ok("served", ...fields);
   const response = await ask(bed(), "/x");
   expect(response.fields.map(([name, value]) => `${name}: ${value}`)).toEqual(expect.arrayContaining(fields));

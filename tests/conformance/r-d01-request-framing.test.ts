@@ -9,7 +9,8 @@ import { readResponses, write } from "./support/wire.ts";
 
 const bed = useBed();
 
-const post = (fields: readonly string[], body = "", version = "1.1"): string => write("/x", { method: "POST", close: false, fields, body, version });
+const post = (fields: readonly string[], body = "", version = "1.1"): string =>
+  write("/x", { method: "POST", close: false, fields, body, version });
 
 describe("R-D1: heads that are rejected", () => {
   test.each([
@@ -124,13 +125,19 @@ describe("R-D1: bodies that break: the origin never gets a whole request", () =>
 
 describe("R-D1: what is well formed arrives, framed anew", () => {
   test("extensions of chunks are dropped", async () => {
-    const request = await expectForwarded(bed(), write("/x", { method: "POST", fields: ["Transfer-Encoding: chunked"], body: '2;a=b;c="d"\r\nhe\r\n3\r\nllo\r\n0;end\r\n\r\n' }));
+    const request = await expectForwarded(
+      bed(),
+      write("/x", { method: "POST", fields: ["Transfer-Encoding: chunked"], body: '2;a=b;c="d"\r\nhe\r\n3\r\nllo\r\n0;end\r\n\r\n' }),
+    );
     expect(request.body).toBe("hello");
     expect(request.raw.slice(request.raw.indexOf("\r\n\r\n"))).not.toContain(";");
   });
 
   test.each(["chunked", "Chunked", "CHUNKED"])("Transfer-Encoding: %s", async (coding) => {
-    const request = await expectForwarded(bed(), write("/x", { method: "POST", fields: [`Transfer-Encoding: ${coding}`], body: "5\r\nhello\r\n0\r\n\r\n" }));
+    const request = await expectForwarded(
+      bed(),
+      write("/x", { method: "POST", fields: [`Transfer-Encoding: ${coding}`], body: "5\r\nhello\r\n0\r\n\r\n" }),
+    );
     expect([request.body, request.values("transfer-encoding")]).toEqual(["hello", ["chunked"]]);
   });
 
@@ -211,7 +218,11 @@ describe("R-D1: HTTP/2 downgraded", () => {
     using client = await RawHttp2.connect(bed());
     client.request([...good, "x-a", "b"], "hello");
     await client.answered();
-    expect(bed().open.requests.slice(before.open).map(({ body }) => body)).toEqual(["hello"]);
+    expect(
+      bed()
+        .open.requests.slice(before.open)
+        .map(({ body }) => body),
+    ).toEqual(["hello"]);
   });
 });
 

@@ -14,7 +14,9 @@ test("R-D2: fields of framing are no part of the head that travels", async () =>
   await expectForwarded(bed(), write("/x", { method: "POST", fields: ["Content-Length: 5"], body: "hello" }));
   const head = bed().opened.at(-1);
   expect(head).toMatchObject({ method: "POST", path: "/x", authority: "app.example.test", contentLength: 5 });
-  expect(head?.fields.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())).not.toEqual(expect.arrayContaining(["content-length"]));
+  expect(head?.fields.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())).not.toEqual(
+    expect.arrayContaining(["content-length"]),
+  );
   expect(JSON.stringify(head)).not.toContain("HTTP/1.1");
 });
 
@@ -45,7 +47,9 @@ test("R-D2: a body shorter than declared aborts the origin's connection, and tha
     client.send(write("/short", { method: "POST", fields: ["Content-Length: 10"], body: "hello" }));
     await eventually(() => bed().open.heads.length > heads, { what: "the head at the origin" });
   }
-  await eventually(() => [...bed().open.sockets].length === 0 || bed().open.sockets.size < bed().open.connections - connections + 1, { what: "the aborted connection to close" });
+  await eventually(() => [...bed().open.sockets].length === 0 || bed().open.sockets.size < bed().open.connections - connections + 1, {
+    what: "the aborted connection to close",
+  });
   await fence(bed());
   expect(bed().open.requests.slice(requests)).toEqual([]);
   expect(bed().open.violations).toEqual([]);
@@ -58,6 +62,13 @@ test("R-D2: bytes behind the declared length are the next request, never part of
   using client = await RawClient.connect({ port: bed().port });
   client.send(write("/one", { method: "POST", close: false, fields: ["Content-Length: 5"], body: "hello" }) + write("/two"));
   await client.untilClosed();
-  expect(bed().open.requests.slice(before).map(({ target, body }) => [target, body])).toEqual([["/one", "hello"], ["/two", ""]]);
+  expect(
+    bed()
+      .open.requests.slice(before)
+      .map(({ target, body }) => [target, body]),
+  ).toEqual([
+    ["/one", "hello"],
+    ["/two", ""],
+  ]);
   expect(only(bed().open.requests.slice(before, before + 1)).raw.endsWith("hello")).toBe(true);
 });

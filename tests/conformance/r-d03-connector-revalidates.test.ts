@@ -33,7 +33,18 @@ describe("R-D3: refused before a byte is written", () => {
     await expectRefused({ method });
   });
 
-  test.each(["x", "", "*", "http://evil.example/", "/a b", "/a\r\nX: y", "/a\n", "/a\0b", "/a\tb", "/x HTTP/1.1\r\nHost: evil\r\n\r\nGET /y"])("path %j", async (path) => {
+  test.each([
+    "x",
+    "",
+    "*",
+    "http://evil.example/",
+    "/a b",
+    "/a\r\nX: y",
+    "/a\n",
+    "/a\0b",
+    "/a\tb",
+    "/x HTTP/1.1\r\nHost: evil\r\n\r\nGET /y",
+  ])("path %j", async (path) => {
     await expectRefused({ path });
   });
 
@@ -56,9 +67,12 @@ describe("R-D3: refused before a byte is written", () => {
     await expectRefused({ fields: ["Accept", "*/*", name, value] });
   });
 
-  test.each(["/files//x", "/filesx", "/other", "/files/../x", "/files/%2e%2e/x"])("the path %s does not fit the prefix that is cut off", async (path) => {
-    await expectRefused({ service: "stripped", path });
-  });
+  test.each(["/files//x", "/filesx", "/other", "/files/../x", "/files/%2e%2e/x"])(
+    "the path %s does not fit the prefix that is cut off",
+    async (path) => {
+      await expectRefused({ service: "stripped", path });
+    },
+  );
 
   test("a body longer or shorter than its length", async () => {
     await expectRefused({ method: "POST", contentLength: 3 }, "hello");
@@ -68,11 +82,33 @@ describe("R-D3: refused before a byte is written", () => {
 });
 
 test("R-D3: fields of framing and of the connection are the connector's own, whatever the relay sends", async () => {
-  const fields = ["Content-Length", "99", "Transfer-Encoding", "chunked", "Host", "evil.example", "Connection", "Cookie", "Upgrade", "h2c", "Keep-Alive", "x", "TE", "gzip", "Expect", "100-continue", "Proxy-Authorization", "x", "Cookie", "a=1"];
+  const fields = [
+    "Content-Length",
+    "99",
+    "Transfer-Encoding",
+    "chunked",
+    "Host",
+    "evil.example",
+    "Connection",
+    "Cookie",
+    "Upgrade",
+    "h2c",
+    "Keep-Alive",
+    "x",
+    "TE",
+    "gzip",
+    "Expect",
+    "100-continue",
+    "Proxy-Authorization",
+    "x",
+    "Cookie",
+    "a=1",
+  ];
   expect(await rogue.open({ fields })).toMatchObject({ status: 200 });
   const request = origin.requests.at(-1);
   expect(request?.values("host")).toEqual(["app.example.test"]);
   expect(request?.values("cookie")).toEqual(["a=1"]);
-  for (const name of ["content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "expect", "proxy-authorization"]) expect([name, request?.values(name)]).toEqual([name, []]);
+  for (const name of ["content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "expect", "proxy-authorization"])
+    expect([name, request?.values(name)]).toEqual([name, []]);
   expect(origin.violations).toEqual([]);
 });

@@ -26,7 +26,11 @@ describe("R-D4: what poisons a connection never reaches the next visitor", () =>
     ["a body on HEAD", () => `HTTP/1.1 200 OK\r\nContent-Length: ${POISON.length}\r\n\r\n${POISON}`, "HEAD"],
     ["chunks and more", () => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n${POISON}`, "GET"],
     ["an answer before the body", () => ok("early"), "POST"],
-    ["a 101 nobody asked for", () => `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n${POISON}`, "GET"],
+    [
+      "a 101 nobody asked for",
+      () => `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n${POISON}`,
+      "GET",
+    ],
     ["two lengths", () => `HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: ${POISON.length + 1}\r\n\r\na${POISON}`, "GET"],
   ])("%s", async (_name, poison, method) => {
     let first = true;
@@ -55,7 +59,10 @@ test("R-D4: among many visitors of a poisoned origin each gets its own answer or
 });
 
 test("R-D4: a kept connection that dies is tried again once, for a request that may be repeated", async () => {
-  for (const [method, expected] of [["GET", 200], ["POST", 502]] as const) {
+  for (const [method, expected] of [
+    ["GET", 200],
+    ["POST", 502],
+  ] as const) {
     bed().open.reset();
     await expectForwarded(bed(), write("/warm"));
     let deaths = 0;
@@ -64,7 +71,11 @@ test("R-D4: a kept connection that dies is tried again once, for a request that 
       socket.destroy();
       return undefined;
     };
-    const response = await ask(bed(), "/dies", { method, fields: method === "POST" ? ["Content-Length: 1"] : [], body: method === "POST" ? "x" : "" });
+    const response = await ask(bed(), "/dies", {
+      method,
+      fields: method === "POST" ? ["Content-Length: 1"] : [],
+      body: method === "POST" ? "x" : "",
+    });
     expect([method, response.status]).toEqual([method, expected]);
   }
 });

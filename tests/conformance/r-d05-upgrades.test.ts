@@ -26,8 +26,24 @@ interface Change {
 }
 
 function handshake(change: Change = {}): string {
-  const { method = "GET", version = "1.1", connection = "Upgrade", upgrade = "websocket", key = [KEY], wsVersion = ["13"], more = [], target = "/ws", body = "" } = change;
-  const fields = [`Connection: ${connection}`, `Upgrade: ${upgrade}`, ...key.map((value) => `Sec-WebSocket-Key: ${value}`), ...wsVersion.map((value) => `Sec-WebSocket-Version: ${value}`), ...more];
+  const {
+    method = "GET",
+    version = "1.1",
+    connection = "Upgrade",
+    upgrade = "websocket",
+    key = [KEY],
+    wsVersion = ["13"],
+    more = [],
+    target = "/ws",
+    body = "",
+  } = change;
+  const fields = [
+    `Connection: ${connection}`,
+    `Upgrade: ${upgrade}`,
+    ...key.map((value) => `Sec-WebSocket-Key: ${value}`),
+    ...wsVersion.map((value) => `Sec-WebSocket-Version: ${value}`),
+    ...more,
+  ];
   return write(target, { method, version, close: false, fields, body });
 }
 
@@ -37,22 +53,31 @@ function accept(request: RecordedRequest, ...more: readonly string[]): string {
   return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${hash}\r\n${more.map((line) => `${line}\r\n`).join("")}\r\n`;
 }
 
-test.each(["websocket", "WebSocket", "WEBSOCKET"])("R-D5: an upgrade to %s switches, and bytes go both ways as they are", async (upgrade) => {
-  bed().open.respond = (request, socket) => {
-    setImmediate(() => socket.write("\x81\x05hello", "latin1"));
-    return accept(request, "Sec-WebSocket-Protocol: chat");
-  };
-  using client = await RawClient.connect({ port: bed().port });
-  client.send(handshake({ upgrade, connection: "keep-alive, Upgrade", more: ["Sec-WebSocket-Protocol: chat", "Origin: https://app.example.test"] }));
-  await client.until(/hello$/);
-  expect(only(readResponses(client.received))).toMatchObject({ status: 101 });
-  client.send("GET /smuggled HTTP/1.1\r\nHost: app.example.test\r\n\r\n");
-  const connection = bed().open.connections;
-  await eventually(() => bed().open.switched[connection]?.includes("smuggled"), { what: "raw bytes at the origin" });
-  expect(bed().open.switched[connection]).toBe("GET /smuggled HTTP/1.1\r\nHost: app.example.test\r\n\r\n");
-  const request = bed().open.requests.at(-1);
-  expect([request?.values("upgrade"), request?.values("connection").join().toLowerCase(), request?.values("sec-websocket-key")]).toEqual([["websocket"], "upgrade", [KEY]]);
-});
+test.each(["websocket", "WebSocket", "WEBSOCKET"])(
+  "R-D5: an upgrade to %s switches, and bytes go both ways as they are",
+  async (upgrade) => {
+    bed().open.respond = (request, socket) => {
+      setImmediate(() => socket.write("\x81\x05hello", "latin1"));
+      return accept(request, "Sec-WebSocket-Protocol: chat");
+    };
+    using client = await RawClient.connect({ port: bed().port });
+    client.send(
+      handshake({ upgrade, connection: "keep-alive, Upgrade", more: ["Sec-WebSocket-Protocol: chat", "Origin: https://app.example.test"] }),
+    );
+    await client.until(/hello$/);
+    expect(only(readResponses(client.received))).toMatchObject({ status: 101 });
+    client.send("GET /smuggled HTTP/1.1\r\nHost: app.example.test\r\n\r\n");
+    const connection = bed().open.connections;
+    await eventually(() => bed().open.switched[connection]?.includes("smuggled"), { what: "raw bytes at the origin" });
+    expect(bed().open.switched[connection]).toBe("GET /smuggled HTTP/1.1\r\nHost: app.example.test\r\n\r\n");
+    const request = bed().open.requests.at(-1);
+    expect([request?.values("upgrade"), request?.values("connection").join().toLowerCase(), request?.values("sec-websocket-key")]).toEqual([
+      ["websocket"],
+      "upgrade",
+      [KEY],
+    ]);
+  },
+);
 
 describe("R-D5: a WebSocket handshake that breaks its own rules is rejected", () => {
   test.each([
@@ -85,7 +110,7 @@ test.each([
   ["an upgrade on HTTP/1.0", { version: "1.0" }],
   ["two Upgrade fields", { more: ["Upgrade: h2c"] }],
 ])("R-D5: %s is an ordinary request, and Upgrade does not pass", async (_name, change) => {
-  const bytes = handshake({ ...change, connection: change.connection ?? "Upgrade" }).replace("\r\nConnection: ", "\r\nConnection: close, ");
+  const bytes = handshake({ ...change, connection: "connection" in change ? change.connection : "Upgrade" }).replace("\r\nConnection: ", "\r\nConnection: close, ");
   const request = await expectForwarded(bed(), bytes);
   expect([request.values("upgrade"), request.values("http2-settings")]).toEqual([[], []]);
   expect(request.values("connection").join()).not.toMatch(/upgrade|http2/i);
@@ -103,7 +128,11 @@ describe("R-D5: without a right 101 nothing becomes raw", () => {
     expect(responses.map((response) => response.status)).toEqual([status]);
     bed().open.reset();
     await fence(bed());
-    expect(bed().open.requests.slice(before.open).map(({ target }) => target)).toEqual(["/ws"]);
+    expect(
+      bed()
+        .open.requests.slice(before.open)
+        .map(({ target }) => target),
+    ).toEqual(["/ws"]);
   });
 
   test.each([
@@ -118,7 +147,11 @@ describe("R-D5: without a right 101 nothing becomes raw", () => {
     const before = mark(bed());
     const responses = await visit(bed(), handshake() + write("/smuggled"));
     expect(responses.map((response) => [response.status, response.value("sallyport-error")])).toEqual([[502, "ERR_ORIGIN_PROTOCOL"]]);
-    expect(bed().open.requests.slice(before.open).map(({ target }) => target)).toEqual(["/ws"]);
+    expect(
+      bed()
+        .open.requests.slice(before.open)
+        .map(({ target }) => target),
+    ).toEqual(["/ws"]);
   });
 });
 
@@ -133,11 +166,19 @@ test("R-D5: bytes behind the handshake are held until the 101, and reach the ori
   bed().open.reset();
   await fence(bed());
   expect(bed().opened).toHaveLength(opened);
-  expect(bed().open.requests.slice(requests).map(({ target }) => target)).toEqual(["/ws"]);
+  expect(
+    bed()
+      .open.requests.slice(requests)
+      .map(({ target }) => target),
+  ).toEqual(["/ws"]);
   resolve();
   // "late" is no answer that HTTP knows.
   expect(readResponses(await client.untilClosed()).map(({ status }) => status)).toEqual([502]);
-  expect(bed().open.requests.slice(requests).map(({ target }) => target)).toEqual(["/ws"]);
+  expect(
+    bed()
+      .open.requests.slice(requests)
+      .map(({ target }) => target),
+  ).toEqual(["/ws"]);
 });
 
 test("R-D5: a handshake is authorised like any request", async () => {

@@ -18,7 +18,11 @@ test("R-D6: who may send is told to continue, once", async () => {
   client.send("hello");
   const responses = readResponses(await client.untilClosed());
   expect(responses.map(({ status }) => status)).toEqual([100, 200]);
-  expect(bed().open.requests.slice(received).map(({ body }) => body)).toEqual(["hello"]);
+  expect(
+    bed()
+      .open.requests.slice(received)
+      .map(({ body }) => body),
+  ).toEqual(["hello"]);
 });
 
 // The connector's HTTP/1.1 client takes a 100 that it did not ask for as a broken answer: docs/threat-model.md, known gaps.
@@ -45,7 +49,11 @@ test.each([
 });
 
 test.each(["200-ok", "100-continue, x", "continue", "", "100-continue;x"])("R-D6: Expect: %s is 417", async (value) => {
-  await expectRejected(bed(), write("/x", { method: "POST", close: false, fields: [`Expect: ${value}`, "Content-Length: 5"], body: "hello" }), { status: 417, code: "ERR_EXPECT" });
+  await expectRejected(
+    bed(),
+    write("/x", { method: "POST", close: false, fields: [`Expect: ${value}`, "Content-Length: 5"], body: "hello" }),
+    { status: 417, code: "ERR_EXPECT" },
+  );
 });
 
 test("R-D6: over HTTP/2 another expectation is 417 too, and 100-continue works", async () => {
@@ -54,7 +62,8 @@ test("R-D6: over HTTP/2 another expectation is 417 too, and 100-continue works",
 });
 
 describe("R-D6: interim answers of the origin", () => {
-  const hints = (count: number): string => Array.from({ length: count }, (_, i) => `HTTP/1.1 103 Early Hints\r\nLink: </${i}>; rel=preload\r\n\r\n`).join("");
+  const hints = (count: number): string =>
+    Array.from({ length: count }, (_, i) => `HTTP/1.1 103 Early Hints\r\nLink: </${i}>; rel=preload\r\n\r\n`).join("");
 
   test("103 passes on HTTP/1.1, at most eight times, and not to HTTP/1.0", async () => {
     bed().open.respond = () => hints(3) + ok();
@@ -74,11 +83,16 @@ describe("R-D6: interim answers of the origin", () => {
     expect((await visit(bed(), write("/x"))).at(-1)?.status).toBe(502);
   });
 
-  test.each(["Set-Cookie: __Host-Sallyport_Authorization=x", "Sallyport-Error: x", "Connection: Content-Security-Policy"])("that carry %s do not bring it", async (field) => {
-    bed().open.respond = () => `HTTP/1.1 103 Early Hints\r\n${field}\r\n\r\n${ok()}`;
-    const responses = await visit(bed(), write("/x"));
-    expect(JSON.stringify(responses.filter(({ status }) => status === 103).map(({ fields }) => fields))).not.toContain(field.split(": ")[1]);
-  });
+  test.each(["Set-Cookie: __Host-Sallyport_Authorization=x", "Sallyport-Error: x", "Connection: Content-Security-Policy"])(
+    "that carry %s do not bring it",
+    async (field) => {
+      bed().open.respond = () => `HTTP/1.1 103 Early Hints\r\n${field}\r\n\r\n${ok()}`;
+      const responses = await visit(bed(), write("/x"));
+      expect(JSON.stringify(responses.filter(({ status }) => status === 103).map(({ fields }) => fields))).not.toContain(
+        field.split(": ")[1],
+      );
+    },
+  );
 
   test("a 101 that nobody asked for is 502", async () => {
     bed().open.respond = () => "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";

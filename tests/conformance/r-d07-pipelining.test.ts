@@ -16,7 +16,11 @@ test("R-D7: pipelined requests are decided one by one and answered in order", as
   const bytes = open("/1") + open("/admin") + open("/2", token) + open("/admin/3", token) + open("/admin/4") + write("/5");
   const responses = await visit(bed(), bytes);
   expect(responses.map(({ status, body }) => (status === 200 ? body : status))).toEqual(["/1", 401, "/2", "served", 401, "/5"]);
-  expect(bed().opened.slice(before.opened).map(({ path }) => path)).toEqual(["/1", "/2", "/admin/3", "/5"]);
+  expect(
+    bed()
+      .opened.slice(before.opened)
+      .map(({ path }) => path),
+  ).toEqual(["/1", "/2", "/admin/3", "/5"]);
 });
 
 test("R-D7: a credential of one request says nothing of the next", async () => {
@@ -41,15 +45,26 @@ test("R-D7: what came before a rejection is still answered", async () => {
   const responses = await visit(bed(), open("/one") + open("/a%zz") + write("/smuggled"));
   expect(responses.map(({ status }) => status)).toEqual([200, 400]);
   await fence(bed());
-  expect(bed().opened.slice(before.opened).map(({ path }) => path)).toEqual(["/one"]);
+  expect(
+    bed()
+      .opened.slice(before.opened)
+      .map(({ path }) => path),
+  ).toEqual(["/one"]);
 });
 
 test("R-D7: an upgrade behind an unanswered request is rejected", async () => {
   const before = mark(bed());
-  const upgrade = write("/ws", { close: false, fields: ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="] });
+  const upgrade = write("/ws", {
+    close: false,
+    fields: ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
+  });
   const responses = await visit(bed(), open("/one") + upgrade + write("/smuggled"));
   expect(responses.map(({ status }) => status)).toEqual([200, 400]);
-  expect(bed().opened.slice(before.opened).map(({ path }) => path)).toEqual(["/one"]);
+  expect(
+    bed()
+      .opened.slice(before.opened)
+      .map(({ path }) => path),
+  ).toEqual(["/one"]);
 });
 
 test("R-D7: a body that was refused is not read as the next request", async () => {

@@ -8,17 +8,29 @@ import { readResponses, write } from "./support/wire.ts";
 
 const bed = useBed();
 
-test.each(["GET", "DELETE", "OPTIONS", "POST", "PUT", "PATCH", "PROPFIND"])("R-D8: %s with a body is forwarded with explicit framing", async (method) => {
-  const declared = await expectForwarded(bed(), write("/x", { method, fields: ["Content-Length: 5"], body: "hello" }));
-  expect([declared.method, declared.body, declared.values("content-length")]).toEqual([method, "hello", ["5"]]);
-  const chunked = await expectForwarded(bed(), write("/x", { method, fields: ["Transfer-Encoding: chunked"], body: "5\r\nhello\r\n0\r\n\r\n" }));
-  expect([chunked.body, chunked.values("transfer-encoding")]).toEqual(["hello", ["chunked"]]);
-});
+test.each(["GET", "DELETE", "OPTIONS", "POST", "PUT", "PATCH", "PROPFIND"])(
+  "R-D8: %s with a body is forwarded with explicit framing",
+  async (method) => {
+    const declared = await expectForwarded(bed(), write("/x", { method, fields: ["Content-Length: 5"], body: "hello" }));
+    expect([declared.method, declared.body, declared.values("content-length")]).toEqual([method, "hello", ["5"]]);
+    const chunked = await expectForwarded(
+      bed(),
+      write("/x", { method, fields: ["Transfer-Encoding: chunked"], body: "5\r\nhello\r\n0\r\n\r\n" }),
+    );
+    expect([chunked.body, chunked.values("transfer-encoding")]).toEqual(["hello", ["chunked"]]);
+  },
+);
 
 test("R-D8: HEAD with a body is forwarded, and its answer has none", async () => {
   const before = bed().open.requests.length;
   const response = only(await visit(bed(), write("/x", { method: "HEAD", fields: ["Content-Length: 5"], body: "hello" }), ["HEAD"]));
-  expect([response.status, response.body, bed().open.requests.slice(before).map(({ body }) => body)]).toEqual([200, "", ["hello"]]);
+  expect([
+    response.status,
+    response.body,
+    bed()
+      .open.requests.slice(before)
+      .map(({ body }) => body),
+  ]).toEqual([200, "", ["hello"]]);
 });
 
 test.each(["GET", "HEAD", "DELETE"])("R-D8: %s without a body gets none invented", async (method) => {
@@ -42,11 +54,18 @@ test("R-D8: a promised body that does not come is ended by the idle limit, and t
 test("R-D8: a limit on bodies holds for declared and for counted ones", async () => {
   const before = mark(bed());
   const host = "small.example.test";
-  expect((await expectForwarded(bed(), write("/x", { host, method: "POST", fields: ["Content-Length: 10"], body: "0123456789" }))).body).toHaveLength(10);
+  expect(
+    (await expectForwarded(bed(), write("/x", { host, method: "POST", fields: ["Content-Length: 10"], body: "0123456789" }))).body,
+  ).toHaveLength(10);
   const silent = mark(bed());
-  expect(only(await visit(bed(), write("/x", { host, method: "POST", fields: ["Content-Length: 11"], body: "0123456789a" }))).status).toBe(413);
+  expect(only(await visit(bed(), write("/x", { host, method: "POST", fields: ["Content-Length: 11"], body: "0123456789a" }))).status).toBe(
+    413,
+  );
   await expectSilence(bed(), silent);
-  const response = await visit(bed(), write("/x", { host, method: "POST", fields: ["Transfer-Encoding: chunked"], body: "b\r\n0123456789a\r\n0\r\n\r\n" }));
+  const response = await visit(
+    bed(),
+    write("/x", { host, method: "POST", fields: ["Transfer-Encoding: chunked"], body: "b\r\n0123456789a\r\n0\r\n\r\n" }),
+  );
   expect(response.at(-1)?.status).toBe(413);
   expect(bed().open.requests.slice(before.open)).toHaveLength(1);
 });

@@ -41,7 +41,11 @@ describe("R-D9: heads that break HTTP are 502, and the connection is not used ag
   ])("%s", async (_name, answer) => {
     bed().open.respond = () => answer;
     const response = await ask(bed(), "/x");
-    expect([response.status, response.value("sallyport-error"), response.value("sallyport-answered-by")]).toEqual([502, "ERR_ORIGIN_PROTOCOL", expect.any(String)]);
+    expect([response.status, response.value("sallyport-error"), response.value("sallyport-answered-by")]).toEqual([
+      502,
+      "ERR_ORIGIN_PROTOCOL",
+      expect.any(String),
+    ]);
     expect(JSON.stringify(response.fields)).not.toMatch(/set-cookie|x-a/i);
     const answered = await http2Ask(bed(), pseudo("/x"));
     expect([answered.status, answered.headers["sallyport-error"]]).toEqual([502, "ERR_ORIGIN_PROTOCOL"]);
@@ -71,7 +75,10 @@ describe("R-D9: bodies where none may be are thrown away", () => {
   test("the answer to HEAD never shifts the stream for a pipelined request", async () => {
     bed().open.respond = (request) => ok(request.target);
     const responses = await visit(bed(), write("/head", { method: "HEAD", close: false }) + write("/get"), ["HEAD", "GET"]);
-    expect(responses.map(({ status, body }) => [status, body])).toEqual([[200, ""], [200, "/get"]]);
+    expect(responses.map(({ status, body }) => [status, body])).toEqual([
+      [200, ""],
+      [200, "/get"],
+    ]);
   });
 });
 
@@ -98,7 +105,8 @@ describe("R-D9: an answer that is cut never looks whole", () => {
 });
 
 test("R-D9: trailers of a hostile answer never become fields of this or the next answer", async () => {
-  bed().open.respond = () => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nserved\r\n0\r\nSet-Cookie: evil=1\r\nContent-Length: 99\r\nX: a\x01b\r\n\r\n";
+  bed().open.respond = () =>
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nserved\r\n0\r\nSet-Cookie: evil=1\r\nContent-Length: 99\r\nX: a\x01b\r\n\r\n";
   const [response] = await visit(bed(), write("/x", { fields: ["TE: trailers"] }));
   expect(JSON.stringify(response?.fields)).not.toMatch(/evil|99/);
   await afterwards();

@@ -15,15 +15,33 @@ function untouched(): { readonly exchange: IngressExchange; readonly calls: stri
   const calls: string[] = [];
   const request = { method: "GET", fields: [] };
   const exchange = new Proxy({ request } as unknown as IngressExchange, {
-    get: (target, name) => (name === "request" ? target.request : (...args: unknown[]) => void calls.push(`${String(name)} ${JSON.stringify(args)}`)),
+    get: (target, name) =>
+      name === "request" ? target.request : (...args: unknown[]) => void calls.push(`${String(name)} ${JSON.stringify(args)}`),
   });
   return { exchange, calls };
 }
 
 describe("R-D10: a Location that could split the head throws before anything is written", () => {
-  test.each(["https://a.test/\r\nSet-Cookie: x=1", "https://a.test/\nX: y", "https://a.test/\r", "/a\0b", "/a b", "/a\tb", "/\x7f", "/caf\xe9", "/\u2028", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "evil"])("%j", (location) => {
+  test.each([
+    "https://a.test/\r\nSet-Cookie: x=1",
+    "https://a.test/\nX: y",
+    "https://a.test/\r",
+    "/a\0b",
+    "/a b",
+    "/a\tb",
+    "/\x7f",
+    "/caf\xe9",
+    "/\u2028",
+    "//evil.example",
+    "/\\evil.example",
+    "javascript:alert(1)",
+    "",
+    "evil",
+  ])("%j", (location) => {
     const { exchange, calls } = untouched();
-    expect(() => respondRedirect(exchange, location, { requestId: "r" })).toThrow(expect.objectContaining({ code: "ERR_INGRESS_LOCATION_INVALID" }));
+    expect(() => respondRedirect(exchange, location, { requestId: "r" })).toThrow(
+      expect.objectContaining({ code: "ERR_INGRESS_LOCATION_INVALID" }),
+    );
     expect(calls).toEqual([]);
   });
 
@@ -34,15 +52,18 @@ describe("R-D10: a Location that could split the head throws before anything is 
   });
 });
 
-test.each(["/admin?%0d%0aSet-Cookie:x=1", "/admin/%22%3E%3Cscript%3E", "/staff/'\"<>;,=", "/admin/;,=?;,="])("R-D10: the refusal of %s writes nothing of it into its fields", async (target) => {
-  using client = await RawClient.connect({ port: bed().port });
-  client.send(write(target, { fields: ["Accept: text/html", "User-Agent: <script>\xff", "X-Request-Id: forged\tid"] }));
-  const raw = await client.untilClosed();
-  const head = raw.slice(0, raw.indexOf("\r\n\r\n"));
-  expect(head).not.toMatch(/script|set-cookie|forged|%0d/i);
-  for (const line of head.split("\r\n").slice(1)) expect(line).toMatch(/^[A-Za-z-]+: [\x20-\x7e]*$/);
-  expect(raw).not.toContain("<script>");
-});
+test.each(["/admin?%0d%0aSet-Cookie:x=1", "/admin/%22%3E%3Cscript%3E", "/staff/'\"<>;,=", "/admin/;,=?;,="])(
+  "R-D10: the refusal of %s writes nothing of it into its fields",
+  async (target) => {
+    using client = await RawClient.connect({ port: bed().port });
+    client.send(write(target, { fields: ["Accept: text/html", "User-Agent: <script>\xff", "X-Request-Id: forged\tid"] }));
+    const raw = await client.untilClosed();
+    const head = raw.slice(0, raw.indexOf("\r\n\r\n"));
+    expect(head).not.toMatch(/script|set-cookie|forged|%0d/i);
+    for (const line of head.split("\r\n").slice(1)) expect(line).toMatch(/^[A-Za-z-]+: [\x20-\x7e]*$/);
+    expect(raw).not.toContain("<script>");
+  },
+);
 
 test("R-D10: every own field of refusals over both protocols is printable ASCII", async () => {
   for (const target of ["/admin", "/staff", "/x%2F..%2Fadmin", "/.sallyport/nothing", "/a%zz"]) {

@@ -15,11 +15,25 @@ const bed = useBed();
 
 function recordText(): string {
   const folder = join(bed().folder, "state", "records");
-  return readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8")).join("");
+  return readdirSync(folder)
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("");
 }
 
 describe("R-K1: hostnames that are not granted are refused for good, and on record", () => {
-  test.each(["app.example.test", "APP.example.test", "app.example.test.", "*.example.test", "*", "*.wild.example.test", "auth.example.test", "LAB.example.test.", "x.lab.example.test", "lab.example.test.evil.example", "__proto__"])("%s", async (wantedHostname) => {
+  test.each([
+    "app.example.test",
+    "APP.example.test",
+    "app.example.test.",
+    "*.example.test",
+    "*",
+    "*.wild.example.test",
+    "auth.example.test",
+    "LAB.example.test.",
+    "x.lab.example.test",
+    "lab.example.test.evil.example",
+    "__proto__",
+  ])("%s", async (wantedHostname) => {
     for (let attempt = 0; attempt < 2; attempt++) {
       const refusal = await RogueConnector.connect(bed(), bed().credentials.lab, { wantedHostname }).then(
         () => undefined,
@@ -39,7 +53,9 @@ test("R-K1: the granted hostname is granted, and no other grant is told", async 
 });
 
 test("R-K1: announcing the services of another tunnel brings none of its visitors", async () => {
-  await using connector = await RogueConnector.connect(bed(), bed().credentials.lab, { services: ["open", "admin", "stripped", "no-such-service"].map((name) => ({ name, kind: "http" as const })) });
+  await using connector = await RogueConnector.connect(bed(), bed().credentials.lab, {
+    services: ["open", "admin", "stripped", "no-such-service"].map((name) => ({ name, kind: "http" as const })),
+  });
   const stolen: string[] = [];
   connector.onOpen = (stream, head) => {
     stolen.push(head.path);
@@ -55,13 +71,18 @@ test("R-K1: announcing the services of another tunnel brings none of its visitor
 
 test("R-K1: the tunnel comes from the credential: another's key with its id, or the id with another's key, is nobody", async () => {
   const { office, lab } = bed().credentials;
-  for (const credential of [{ ...lab, privateKey: office.privateKey }, { ...office, privateKey: lab.privateKey }]) {
+  for (const credential of [
+    { ...lab, privateKey: office.privateKey },
+    { ...office, privateKey: lab.privateKey },
+  ]) {
     const refusal = await RogueConnector.connect(bed(), credential).catch((error: unknown) => error);
     expect((refusal as HandshakeError).goaway?.reason).toBe(GoawayReason.CREDENTIAL_UNKNOWN);
   }
 });
 
 test("R-K1: a signature for another relay is worth nothing here", async () => {
-  const refusal = await RogueConnector.connect(bed(), bed().credentials.lab, {}, { authUrl: "https://evil.example" }).catch((error: unknown) => error);
+  const refusal = await RogueConnector.connect(bed(), bed().credentials.lab, {}, { authUrl: "https://evil.example" }).catch(
+    (error: unknown) => error,
+  );
   expect((refusal as HandshakeError).goaway?.reason).toBe(GoawayReason.CREDENTIAL_UNKNOWN);
 });

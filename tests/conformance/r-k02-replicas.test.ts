@@ -14,7 +14,13 @@ test("R-K2: two connectors of one tunnel share its visitors, and the record name
   const served = new Map<string, number>();
   await using stack = new AsyncDisposableStack();
   for (const connectorId of ["replica-one", "replica-two"]) {
-    const connector = stack.use(await RogueConnector.connect(bed(), bed().credentials.lab, { connectorId, software: `rogue/${connectorId}`, hostname: `${connectorId}-host` }));
+    const connector = stack.use(
+      await RogueConnector.connect(bed(), bed().credentials.lab, {
+        connectorId,
+        software: `rogue/${connectorId}`,
+        hostname: `${connectorId}-host`,
+      }),
+    );
     connector.onOpen = (stream) => {
       served.set(connectorId, (served.get(connectorId) ?? 0) + 1);
       // Held for a moment, so that load is outstanding.
@@ -25,7 +31,9 @@ test("R-K2: two connectors of one tunnel share its visitors, and the record name
   expect([...served.keys()].toSorted()).toEqual(["replica-one", "replica-two"]);
   expect(Math.min(...served.values())).toBeGreaterThanOrEqual(4);
   for (const connectorId of ["replica-one", "replica-two"]) {
-    const line = await eventually(() => lines().find((text) => text.includes(`rogue/${connectorId}`)), { what: `the record of ${connectorId}` });
+    const line = await eventually(() => lines().find((text) => text.includes(`rogue/${connectorId}`)), {
+      what: `the record of ${connectorId}`,
+    });
     expect(line).toContain("127.0.0.1");
     expect(line).toContain(bed().credentials.lab.credentialId);
   }

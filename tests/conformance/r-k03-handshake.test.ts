@@ -37,37 +37,71 @@ test("R-K3: a relay whose certificate does not verify never sees a handshake", a
   const loaded = parseConfig("connector.yaml", stringify({ connections: 1, services: { open: bed().open.url } }), {});
   if (loaded.kind !== "loaded") throw new Error("configuration");
   const credential = { ...bed().credentials.lab, relayUrl };
-  const connector = createConnector({ config: loaded.config, credential, gate: createGate(credential, undefined, systemClock), software: "x", environment: {}, logger: bed().logger("impostor"), clock: systemClock });
+  const connector = createConnector({
+    config: loaded.config,
+    credential,
+    gate: createGate(credential, undefined, systemClock),
+    software: "x",
+    environment: {},
+    logger: bed().logger("impostor"),
+    clock: systemClock,
+  });
   await connector.start();
   stack.defer(async () => {
     connector.close();
     await connector.ended;
   });
-  await eventually(() => bed().logLines.some((line) => line["program"] === "impostor" && /certificate|TLS/i.test(JSON.stringify(line))), { what: "the connector to say why" });
+  await eventually(() => bed().logLines.some((line) => line["program"] === "impostor" && /certificate|TLS/i.test(JSON.stringify(line))), {
+    what: "the connector to say why",
+  });
   expect([upgrades, connector.status().ready]).toEqual([0, false]);
 });
 
-test.each(["http://relay.example", "http://10.0.0.1", "ws://relay.example", "http://localhost.evil.example", "https://user@relay.example", "https://relay.example/path", "ftp://relay.example", "http://127.0.0.1.evil.example"])("R-K3: %s is no relay to connect to", (url) => {
+test.each([
+  "http://relay.example",
+  "http://10.0.0.1",
+  "ws://relay.example",
+  "http://localhost.evil.example",
+  "https://user@relay.example",
+  "https://relay.example/path",
+  "ftp://relay.example",
+  "http://127.0.0.1.evil.example",
+])("R-K3: %s is no relay to connect to", (url) => {
   expect(relayOrigin(url)).toBeUndefined();
 });
 
-test.each(["https://relay.example", "http://127.0.0.1:8080", "http://auth.relay.localhost:8080", "http://[::1]"])("R-K3: %s is one", (url) => {
-  expect(relayOrigin(url)).toBe(url);
-});
+test.each(["https://relay.example", "http://127.0.0.1:8080", "http://auth.relay.localhost:8080", "http://[::1]"])(
+  "R-K3: %s is one",
+  (url) => {
+    expect(relayOrigin(url)).toBe(url);
+  },
+);
 
 describe("R-K3: the proof", () => {
   const CHALLENGE_BYTES = 32;
 
   async function challenge(socket: WebSocket): Promise<Buffer> {
-    const message = await within(10_000, "the challenge", new Promise<Buffer>((resolve) => void socket.once("message", (data) => resolve(data as Buffer))));
+    const message = await within(
+      10_000,
+      "the challenge",
+      new Promise<Buffer>((resolve) => void socket.once("message", (data) => resolve(data as Buffer))),
+    );
     return message.subarray(8, 8 + CHALLENGE_BYTES);
   }
 
   function proof(relayNonce: Buffer): Buffer {
     const { credentialId, privateKey } = bed().credentials.lab;
     const connectorNonce = Buffer.alloc(32, 7);
-    const signature = sign(null, proofMessage({ authUrl: "https://auth.example.test", relayNonce, connectorNonce, credentialId }), privateKey);
-    return encodeFrame(FrameType.PROOF, 0, Buffer.concat([connectorNonce, Buffer.of(credentialId.length), Buffer.from(credentialId), signature]));
+    const signature = sign(
+      null,
+      proofMessage({ authUrl: "https://auth.example.test", relayNonce, connectorNonce, credentialId }),
+      privateKey,
+    );
+    return encodeFrame(
+      FrameType.PROOF,
+      0,
+      Buffer.concat([connectorNonce, Buffer.of(credentialId.length), Buffer.from(credentialId), signature]),
+    );
   }
 
   async function answerTo(bytes: (nonce: Buffer) => Buffer): Promise<number> {
@@ -76,7 +110,11 @@ describe("R-K3: the proof", () => {
     const nonce = await challenge(socket);
     socket.send(bytes(nonce));
     socket.send(encodeFrame(FrameType.HELLO, 0, Buffer.from(JSON.stringify(helloOf()))));
-    const message = await within(10_000, "the relay's answer", new Promise<Buffer>((resolve) => void socket.once("message", (data) => resolve(data as Buffer))));
+    const message = await within(
+      10_000,
+      "the relay's answer",
+      new Promise<Buffer>((resolve) => void socket.once("message", (data) => resolve(data as Buffer))),
+    );
     socket.terminate();
     return message[0] ?? 0;
   }

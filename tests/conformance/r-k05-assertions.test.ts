@@ -47,7 +47,10 @@ const FORGED: readonly (readonly [string, () => string | undefined])[] = [
   ["HS256 by the public key", () => rogue.hmacToken()],
   ["alg RS256 with an EC signature", () => rogue.token(rogue.claims(), { alg: "RS256" })],
   ["a stranger's key", () => rogue.token(rogue.claims(), {}, stranger.privateKey)],
-  ["a stranger's key that comes along as jwk", () => rogue.token(rogue.claims(), { jwk: stranger.publicKey.export({ format: "jwk" }) }, stranger.privateKey)],
+  [
+    "a stranger's key that comes along as jwk",
+    () => rogue.token(rogue.claims(), { jwk: stranger.publicKey.export({ format: "jwk" }) }, stranger.privateKey),
+  ],
   ["jku", () => rogue.token(rogue.claims(), { jku: "http://127.0.0.1/keys" })],
   ["crit", () => rogue.token(rogue.claims(), { crit: ["exp"] })],
   ["b64", () => rogue.token(rogue.claims(), { b64: false })],
@@ -99,7 +102,10 @@ describe("R-K5: manifests of keys", () => {
     await eventually(() => rogue.manifestVerdicts.length > before, { what: "the connector's verdict" });
     return rogue.manifestVerdicts.at(-1) ?? "";
   }
-  const strange = (): Parameters<RogueRelay["manifest"]>[0] => ({ keys: [{ ...stranger.publicKey.export({ format: "jwk" }), kid: "k1", alg: "ES256" } as never], version: 100 });
+  const strange = (): Parameters<RogueRelay["manifest"]>[0] => ({
+    keys: [{ ...stranger.publicKey.export({ format: "jwk" }), kid: "k1", alg: "ES256" } as never],
+    version: 100,
+  });
 
   test.each([
     ["another root", () => rogue.manifest(strange(), generateTunnelKeyPair().privateKey)],
@@ -111,7 +117,9 @@ describe("R-K5: manifests of keys", () => {
     ["nonsense", () => "x.y.z"],
   ])("%s brings no key in, and the keys known before stay", async (_name, make) => {
     expect(await send(make())).not.toMatch(/^accepted/);
-    expect(await rogue.open({}, { token: rogue.token(rogue.claims(), {}, stranger.privateKey) })).toMatchObject({ reset: "ASSERTION_REFUSED" });
+    expect(await rogue.open({}, { token: rogue.token(rogue.claims(), {}, stranger.privateKey) })).toMatchObject({
+      reset: "ASSERTION_REFUSED",
+    });
     expect(await rogue.open()).toMatchObject({ status: 200 });
   });
 

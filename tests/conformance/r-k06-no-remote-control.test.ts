@@ -19,7 +19,22 @@ afterAll(async () => {
 });
 
 test("R-K6: these are all the frames there are", () => {
-  expect(Object.keys(FrameType)).toEqual(["CHALLENGE", "PROOF", "HELLO", "KEYS", "OPEN", "HEAD", "DATA", "END", "RESET", "WINDOW", "PING", "PONG", "GOAWAY", "ASSERTION"]);
+  expect(Object.keys(FrameType)).toEqual([
+    "CHALLENGE",
+    "PROOF",
+    "HELLO",
+    "KEYS",
+    "OPEN",
+    "HEAD",
+    "DATA",
+    "END",
+    "RESET",
+    "WINDOW",
+    "PING",
+    "PONG",
+    "GOAWAY",
+    "ASSERTION",
+  ]);
   expect(Object.keys(StreamKind)).toEqual(["HTTP", "UPGRADE", "TCP"]);
 });
 
@@ -41,12 +56,26 @@ test("R-K6: a frame of an unknown type ends the connection; one of a later exten
 });
 
 test("R-K6: grants in a HELLO change nothing at the connector: its allow list is its own", async () => {
-  rogue.mux.sendHello(JSON.stringify({ software: "x", limits: { maxStreams: 1_000, streamWindowBytes: 65_536, connectionWindowBytes: 1_048_576 }, capabilities: ["exec", "update"], time: Date.now(), connectionId: "c", tunnel: "office", grants: [{ application: "x", hostname: "x", path: "/", service: "shell", url: "http://x", exec: "id" }] }));
-  expect(await rogue.open({ service: "shell" }, { token: rogue.token(rogue.claims({ service: "shell" })) })).toMatchObject({ reset: "SERVICE_UNKNOWN" });
+  rogue.mux.sendHello(
+    JSON.stringify({
+      software: "x",
+      limits: { maxStreams: 1_000, streamWindowBytes: 65_536, connectionWindowBytes: 1_048_576 },
+      capabilities: ["exec", "update"],
+      time: Date.now(),
+      connectionId: "c",
+      tunnel: "office",
+      grants: [{ application: "x", hostname: "x", path: "/", service: "shell", url: "http://x", exec: "id" }],
+    }),
+  );
+  expect(await rogue.open({ service: "shell" }, { token: rogue.token(rogue.claims({ service: "shell" })) })).toMatchObject({
+    reset: "SERVICE_UNKNOWN",
+  });
 });
 
 test("R-K6: a TCP stream to a service that is HTTP is refused", async () => {
   const connections = origin.connections;
-  expect(await rogue.open({ kind: StreamKind.TCP, method: "", path: "", authority: "" }, { token: rogue.token(), body: "x" })).toMatchObject({ reset: "REQUEST_INVALID" });
+  expect(
+    await rogue.open({ kind: StreamKind.TCP, method: "", path: "", authority: "" }, { token: rogue.token(), body: "x" }),
+  ).toMatchObject({ reset: "REQUEST_INVALID" });
   expect(origin.connections).toBe(connections);
 });

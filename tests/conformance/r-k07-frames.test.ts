@@ -37,10 +37,13 @@ const ATTACKS: readonly (readonly [string, Attack])[] = [
   ["PING on a stream", (c) => c.send(FrameType.PING, 1, Buffer.alloc(8))],
   ["a PING of 7 bytes", (c) => c.send(FrameType.PING, 0, Buffer.alloc(7))],
   ["credit of 0xffffffff", (c) => c.send(FrameType.WINDOW, 0, u32(0xffff_ffff))],
-  ["credit that overflows", (c) => {
-    c.send(FrameType.WINDOW, 0, u32(0x7fff_ffff));
-    c.send(FrameType.WINDOW, 0, u32(0x7fff_ffff));
-  }],
+  [
+    "credit that overflows",
+    (c) => {
+      c.send(FrameType.WINDOW, 0, u32(0x7fff_ffff));
+      c.send(FrameType.WINDOW, 0, u32(0x7fff_ffff));
+    },
+  ],
   ["credit of 3 bytes", (c) => c.send(FrameType.WINDOW, 0, Buffer.alloc(3))],
   ["a GOAWAY that is cut", (c) => c.send(FrameType.GOAWAY, 0, Buffer.alloc(3))],
 ];
@@ -58,17 +61,23 @@ test.each(ATTACKS)("R-K7: %s ends the connection; other tunnels go on", async (_
 describe("R-K7: answers that break the protocol end the connection, and the visitor gets an error", () => {
   const ANSWERS: readonly (readonly [string, (c: RogueConnector, stream: number) => void])[] = [
     ["a body before its head", (c, s) => c.send(FrameType.DATA, s, Buffer.from("x"))],
-    ["a head twice", (c, s) => {
-      c.send(FrameType.HEAD, s, Buffer.of(0, 200, 0, 0));
-      c.send(FrameType.HEAD, s, Buffer.of(0, 200, 0, 0));
-    }],
+    [
+      "a head twice",
+      (c, s) => {
+        c.send(FrameType.HEAD, s, Buffer.of(0, 200, 0, 0));
+        c.send(FrameType.HEAD, s, Buffer.of(0, 200, 0, 0));
+      },
+    ],
     ["an empty head", (c, s) => c.send(FrameType.HEAD, s)],
     ["a head whose fields do not fit", (c, s) => c.send(FrameType.HEAD, s, Buffer.of(0, 200, 0xff, 0xff, 0, 0))],
     ["a status of 42", (c, s) => c.send(FrameType.HEAD, s, Buffer.of(0, 42, 0, 0))],
-    ["more bytes than there is credit", (c, s) => {
-      c.send(FrameType.HEAD, s, Buffer.of(0, 200, 0, 0));
-      for (let i = 0; i < 300; i++) c.send(FrameType.DATA, s, Buffer.alloc(262_144));
-    }],
+    [
+      "more bytes than there is credit",
+      (c, s) => {
+        c.send(FrameType.HEAD, s, Buffer.of(0, 200, 0, 0));
+        for (let i = 0; i < 300; i++) c.send(FrameType.DATA, s, Buffer.alloc(262_144));
+      },
+    ],
     ["a RESET that is cut", (c, s) => c.send(FrameType.RESET, s, Buffer.alloc(1))],
   ];
 
@@ -113,7 +122,22 @@ describe("R-K7: an answer that HTTP cannot carry is an error, whatever the conne
 
   test("fields that belong to the relay, its cookies and framing do not pass", async () => {
     await using connector = await RogueConnector.connect(bed(), bed().credentials.lab);
-    const fields = ["Sallyport-Error", "forged", "Set-Cookie", "__Host-Sallyport_Session=forged", "Transfer-Encoding", "chunked", "Connection", "close, X-B", "X-B", "forged", "Keep-Alive", "forged", "Content-Length", "4"];
+    const fields = [
+      "Sallyport-Error",
+      "forged",
+      "Set-Cookie",
+      "__Host-Sallyport_Session=forged",
+      "Transfer-Encoding",
+      "chunked",
+      "Connection",
+      "close, X-B",
+      "X-B",
+      "forged",
+      "Keep-Alive",
+      "forged",
+      "Content-Length",
+      "4",
+    ];
     connector.onOpen = (stream) => connector.answer(stream, { status: 200, fields }, "good");
     const response = await ask(bed(), "/x", { host: "lab.example.test" });
     expect([response.status, response.body, response.complete]).toEqual([200, "good", true]);

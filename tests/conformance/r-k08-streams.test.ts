@@ -16,7 +16,16 @@ const bed = useBed();
 
 test.each([1, 2, 1_000])("R-K8: OPEN of stream %i by a connector ends its connection", async (stream) => {
   await using connector = await RogueConnector.connect(bed(), bed().credentials.lab);
-  const head: OpenHead = { kind: StreamKind.HTTP, service: "open", assertion: 0, method: "GET", path: "/x", authority: "app.example.test", fields: [], contentLength: undefined };
+  const head: OpenHead = {
+    kind: StreamKind.HTTP,
+    service: "open",
+    assertion: 0,
+    method: "GET",
+    path: "/x",
+    authority: "app.example.test",
+    fields: [],
+    contentLength: undefined,
+  };
   const { text, payloadBytes } = prepareOpen(head);
   const payload = Buffer.alloc(payloadBytes);
   writeOpen(head, text, payload, 0);
@@ -36,7 +45,8 @@ test("R-K8: the relay's ids rise and never come again, whatever became of their 
     if (ids.length % 3 === 0) connector.send(FrameType.RESET, stream, Buffer.alloc(6));
     else connector.answer(stream, { status: 200, fields: [] }, "x");
   };
-  for (let i = 0; i < 5; i++) await Promise.all(Array.from({ length: 6 }, () => ask(bed(), "/x", { host: "lab.example.test" }).catch(() => undefined)));
+  for (let i = 0; i < 5; i++)
+    await Promise.all(Array.from({ length: 6 }, () => ask(bed(), "/x", { host: "lab.example.test" }).catch(() => undefined)));
   expect(ids.length).toBeGreaterThanOrEqual(30);
   expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b));
 });

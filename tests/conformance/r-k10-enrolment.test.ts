@@ -12,7 +12,8 @@ const bed = useBed();
 const EVIL = ["a b", "a;id", "$(id)", "`id`", "a\r\nX: y", "a\nb", "a'b", 'a"b', "a|b", "../x", "a\0b", "-rf", "a/b", "é", ""];
 
 describe("R-K10: a credential file", () => {
-  const members = (change: Record<string, unknown>): string => JSON.stringify({ ...(JSON.parse(serializeCredentialFile(bed().credentials.lab)) as object), ...change });
+  const members = (change: Record<string, unknown>): string =>
+    JSON.stringify({ ...(JSON.parse(serializeCredentialFile(bed().credentials.lab)) as object), ...change });
 
   test("that the relay made is read", () => {
     expect(parseCredentialFile(members({}))).toMatchObject({ kind: "valid", credential: { tunnel: "lab" } });
@@ -32,15 +33,22 @@ describe("R-K10: a credential file", () => {
 });
 
 test.each(EVIL)("R-K10: the credential id %j in a proof is nobody's", async (credentialId) => {
-  const refusal = (await RogueConnector.connect(bed(), { ...bed().credentials.lab, credentialId }).catch((error: unknown) => error)) as HandshakeError;
+  const refusal = (await RogueConnector.connect(bed(), { ...bed().credentials.lab, credentialId }).catch(
+    (error: unknown) => error,
+  )) as HandshakeError;
   expect(refusal.goaway?.reason).toBe(GoawayReason.CREDENTIAL_UNKNOWN);
 });
 
-test.each(["sallyport.v1\r\nX: y", "sallyport.v1\nX", "sallyport.v1\0"])("R-K10: %j as protocol of the tunnel endpoint is 400", async (protocol) => {
-  using client = await RawClient.connect({ port: bed().port });
-  client.send(`GET /.sallyport/tunnel HTTP/1.1\r\nHost: auth.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ${protocol.replace("\r\nX: y", "\rX")}\r\n\r\n`);
-  expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 400 /);
-});
+test.each(["sallyport.v1\r\nX: y", "sallyport.v1\nX", "sallyport.v1\0"])(
+  "R-K10: %j as protocol of the tunnel endpoint is 400",
+  async (protocol) => {
+    using client = await RawClient.connect({ port: bed().port });
+    client.send(
+      `GET /.sallyport/tunnel HTTP/1.1\r\nHost: auth.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ${protocol.replace("\r\nX: y", "\rX")}\r\n\r\n`,
+    );
+    expect(await client.untilClosed()).toMatch(/^HTTP\/1\.1 400 /);
+  },
+);
 
 test("R-K10: the hostname and version a connector reports are data: control characters do not pass the handshake", async () => {
   const outcome = await RogueConnector.connect(bed(), bed().credentials.lab, { hostname: "a\r\nb\x1b[31m", software: "x\r\ny" }).then(

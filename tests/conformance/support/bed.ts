@@ -49,7 +49,7 @@ export interface BedOptions {
 }
 
 /** Credentials of the tunnels that the configuration has. */
-type Credentials = Readonly<Record<"office" | "lab", TunnelCredential>>;
+type Credentials = Readonly<Record<"office" | "lab" | "revoked", TunnelCredential>>;
 
 export class Bed {
   readonly open = new RecordingOrigin();
@@ -164,7 +164,8 @@ async function seedState(bed: Bed, folder: string, { seed, clock = systemClock }
     state.serviceTokens.create({ clientId, name, secretHash: digestSecret(secret), expiresAt: Date.now() + 86_400_000 });
     return { clientId, secret, fields: [`Sallyport-Client-Id: ${clientId}`, `Sallyport-Client-Secret: ${secret}`] };
   };
-  bed.credentials = { office: credential("office"), lab: credential("lab") };
+  bed.credentials = { office: credential("office"), lab: credential("lab"), revoked: credential("lab") };
+  state.credentials.revoke(bed.credentials.revoked.credentialId);
   bed.token = token("robot");
   bed.otherToken = token("stranger");
   await seed?.(state);

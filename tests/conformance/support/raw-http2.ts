@@ -39,7 +39,12 @@ export class RawHttp2 implements Disposable {
 
   /** Stream 1: the header list as literals, exactly as given, and one DATA frame. */
   request(headers: readonly string[], body: string): void {
-    this.frame(HEADERS, END_HEADERS, 1, Buffer.concat(headers.map((text, i) => (i % 2 === 0 ? Buffer.concat([Buffer.of(0), literal(text)]) : literal(text)))));
+    this.frame(
+      HEADERS,
+      END_HEADERS,
+      1,
+      Buffer.concat(headers.map((text, i) => (i % 2 === 0 ? Buffer.concat([Buffer.of(0), literal(text)]) : literal(text)))),
+    );
     this.frame(DATA, END_STREAM, 1, Buffer.from(body, "latin1"));
   }
 

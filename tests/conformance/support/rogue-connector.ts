@@ -24,7 +24,9 @@ export interface Frame {
 /** An open WebSocket to the tunnel endpoint, not authenticated. */
 export async function dialTunnel(bed: Bed, options: { readonly protocols?: string[]; readonly host?: string } = {}): Promise<WebSocket> {
   const { protocols = [PROTOCOL_V1], host = AUTH_HOST } = options;
-  const socket = new WebSocket(`${bed.tunnelUrl}${TUNNEL_PATH}`, protocols, { ca: bed.ca, servername: AUTH_HOST, headers: { Host: host }, perMessageDeflate: false });
+  // As a variable: the types of ws do not know servername, which it hands on to tls.
+  const tls = { ca: bed.ca, servername: AUTH_HOST, headers: { Host: host }, perMessageDeflate: false };
+  const socket = new WebSocket(`${bed.tunnelUrl}${TUNNEL_PATH}`, protocols, tls);
   await new Promise<void>((resolve, reject) => {
     socket.once("open", () => resolve());
     socket.once("error", reject);
@@ -33,7 +35,15 @@ export async function dialTunnel(bed: Bed, options: { readonly protocols?: strin
 }
 
 export function helloOf(change: Partial<ConnectorHello> = {}): ConnectorHello {
-  return { software: "rogue/1", limits: DEFAULT_MUX_LIMITS, capabilities: [], connectorId: "rogue", hostname: "rogue-host", services: [{ name: "open", kind: "http" }], ...change };
+  return {
+    software: "rogue/1",
+    limits: DEFAULT_MUX_LIMITS,
+    capabilities: [],
+    connectorId: "rogue",
+    hostname: "rogue-host",
+    services: [{ name: "open", kind: "http" }],
+    ...change,
+  };
 }
 
 export class RogueConnector implements AsyncDisposable {
@@ -51,19 +61,34 @@ export class RogueConnector implements AsyncDisposable {
     this.hello = hello;
     this.closed = new Promise((resolve) => socket.once("close", (code, reason) => resolve({ code, reason: reason.toString() })));
     transport.setReceiver({
-      onMessage: (message) => readFrames(message, { onFrame: (type, end, stream, bytes, start, stop) => this.#frame({ type, end, stream, payload: bytes.subarray(start, stop) }) }),
+      onMessage: (message) =>
+        readFrames(message, {
+          onFrame: (type, end, stream, bytes, start, stop) => this.#frame({ type, end, stream, payload: bytes.subarray(start, stop) }),
+        }),
       onInvalidMessage: () => {},
       onDrain: () => {},
       onClose: () => {},
     });
   }
 
-  static async connect(bed: Bed, credential: TunnelCredential, change: Partial<ConnectorHello> = {}, handshake: Partial<ConnectorHandshakeOptions> = {}): Promise<RogueConnector> {
+  static async connect(
+    bed: Bed,
+    credential: TunnelCredential,
+    change: Partial<ConnectorHello> = {},
+    handshake: Partial<ConnectorHandshakeOptions> = {},
+  ): Promise<RogueConnector> {
     const socket = await dialTunnel(bed);
     const transport = wsTransport(socket);
     const { credentialId, privateKey } = credential;
     try {
-      const hello = await connectorHandshake({ transport, authUrl: AUTH_URL, credentialId, privateKey, hello: helloOf(change), ...handshake });
+      const hello = await connectorHandshake({
+        transport,
+        authUrl: AUTH_URL,
+        credentialId,
+        privateKey,
+        hello: helloOf(change),
+        ...handshake,
+      });
       return new RogueConnector(socket, transport, hello);
     } catch (error) {
       socket.terminate();

@@ -22,7 +22,9 @@ import { stringify } from "yaml";
 import { WebSocketServer } from "ws";
 import { eventually, within } from "../../harness/scratch.ts";
 
-export type Outcome = { readonly reset: string; readonly text: string } | { readonly status: number; readonly fields: readonly string[]; readonly body: string };
+export type Outcome =
+  | { readonly reset: string; readonly text: string }
+  | { readonly status: number; readonly fields: readonly string[]; readonly body: string };
 export type Claims = Readonly<Record<string, unknown>>;
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -52,13 +54,28 @@ export class RogueRelay {
 
   manifest(change: Partial<KeyManifest> = {}, root: KeyObject = this.root.privateKey): string {
     const nowMs = Date.now();
-    return signManifest({ version: 5, issuedAt: nowMs, expiresAt: nowMs + MANIFEST_LIFETIME_MS, keys: [this.jwk], nextRoot: undefined, ...change }, root);
+    return signManifest(
+      { version: 5, issuedAt: nowMs, expiresAt: nowMs + MANIFEST_LIFETIME_MS, keys: [this.jwk], nextRoot: undefined, ...change },
+      root,
+    );
   }
 
   /** What a relay in good health would assert. */
   claims(change: Claims = {}): Claims {
     const nowS = Math.floor(Date.now() / 1000);
-    return { tunnel: "office", service: "open", kind: "service", sub: "st_x", iss: this.url, aud: "https://app.example.test", jti: "j", iat: nowS, nbf: nowS, exp: nowS + 300, ...change };
+    return {
+      tunnel: "office",
+      service: "open",
+      kind: "service",
+      sub: "st_x",
+      iss: this.url,
+      aud: "https://app.example.test",
+      jti: "j",
+      iat: nowS,
+      nbf: nowS,
+      exp: nowS + 300,
+      ...change,
+    };
   }
 
   token(claims: Claims = this.claims(), header: Claims = {}, key: KeyObject = this.key.privateKey): string {
@@ -74,11 +91,24 @@ export class RogueRelay {
   }
 
   head(change: Partial<OpenHead> = {}): OpenHead {
-    return { kind: StreamKind.HTTP, service: "open", assertion: 0, method: "GET", path: "/x", authority: "app.example.test", fields: [], contentLength: undefined, ...change };
+    return {
+      kind: StreamKind.HTTP,
+      service: "open",
+      assertion: 0,
+      method: "GET",
+      path: "/x",
+      authority: "app.example.test",
+      fields: [],
+      contentLength: undefined,
+      ...change,
+    };
   }
 
   /** Opens one stream. `token` undefined: without an assertion. A lost connection is an outcome too. */
-  async open(change: Partial<OpenHead> = {}, options: { readonly token?: string | undefined; readonly body?: string } = { token: this.token() }): Promise<Outcome> {
+  async open(
+    change: Partial<OpenHead> = {},
+    options: { readonly token?: string | undefined; readonly body?: string } = { token: this.token() },
+  ): Promise<Outcome> {
     const { mux } = this;
     let assertion = 0;
     if (options.token !== undefined) mux.defineAssertion((assertion = (this.#number++ % 4_096) + 1), options.token);
@@ -113,7 +143,11 @@ function nameOf(code: ResetCode): string {
   return Object.entries(ResetCode).find(([, value]) => value === code)?.[0] ?? String(code);
 }
 
-export async function startRogueRelay(stack: AsyncDisposableStack, services: Readonly<Record<string, unknown>>, firstStreamId = 1): Promise<RogueRelay> {
+export async function startRogueRelay(
+  stack: AsyncDisposableStack,
+  services: Readonly<Record<string, unknown>>,
+  firstStreamId = 1,
+): Promise<RogueRelay> {
   const rogue = new RogueRelay();
   rogue.firstStreamId = firstStreamId;
   const server = createServer();
@@ -125,7 +159,13 @@ export async function startRogueRelay(stack: AsyncDisposableStack, services: Rea
   sockets.on("connection", (socket) => void admit(rogue, wsTransport(socket), publicKey));
   const loaded = parseConfig("connector.yaml", stringify({ connections: 1, services }), {});
   if (loaded.kind !== "loaded") throw new Error(loaded.problems.map(({ message }) => message).join("\n"));
-  const credential = { relayUrl: rogue.url, tunnel: "office", credentialId: `cred_${"A".repeat(22)}`, privateKey, rootKey: rogue.root.publicKey };
+  const credential = {
+    relayUrl: rogue.url,
+    tunnel: "office",
+    credentialId: `cred_${"A".repeat(22)}`,
+    privateKey,
+    rootKey: rogue.root.publicKey,
+  };
   const gate = createGate(credential, undefined, systemClock);
   const watched: StreamGate = {
     check: (token, open) => gate.check(token, open),
@@ -137,7 +177,15 @@ export async function startRogueRelay(stack: AsyncDisposableStack, services: Rea
   };
   const write = (line: string): void => void rogue.logLines.push(JSON.parse(line) as Record<string, unknown>);
   const logger = createLogger({ level: "info", format: "json", write });
-  rogue.connector = createConnector({ config: loaded.config, credential, gate: watched, software: "sallyport/conformance", environment: {}, logger, clock: systemClock });
+  rogue.connector = createConnector({
+    config: loaded.config,
+    credential,
+    gate: watched,
+    software: "sallyport/conformance",
+    environment: {},
+    logger,
+    clock: systemClock,
+  });
   await rogue.connector.start();
   stack.defer(async () => {
     rogue.connector.close();
@@ -147,12 +195,23 @@ export async function startRogueRelay(stack: AsyncDisposableStack, services: Rea
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  await eventually(() => rogue.connections.length > 0 && rogue.manifestVerdicts.length > 0, { what: "the connector to connect", context: () => JSON.stringify(rogue.logLines) });
+  await eventually(() => rogue.connections.length > 0 && rogue.manifestVerdicts.length > 0, {
+    what: "the connector to connect",
+    context: () => JSON.stringify(rogue.logLines),
+  });
   return rogue;
 }
 
 async function admit(rogue: RogueRelay, transport: ReturnType<typeof wsTransport>, publicKey: KeyObject): Promise<void> {
-  const hello = { software: "rogue/1", limits: DEFAULT_MUX_LIMITS, capabilities: [], time: Date.now(), connectionId: "c", tunnel: "office", grants: [] };
+  const hello = {
+    software: "rogue/1",
+    limits: DEFAULT_MUX_LIMITS,
+    capabilities: [],
+    time: Date.now(),
+    connectionId: "c",
+    tunnel: "office",
+    grants: [],
+  };
   const result = await relayHandshake({
     transport,
     authUrl: rogue.url,
@@ -161,7 +220,14 @@ async function admit(rogue: RogueRelay, transport: ReturnType<typeof wsTransport
     admit: () => ({ hello }),
   });
   if (result.kind !== "admitted") return;
-  const mux = new MuxConnection({ role: "relay", transport, budget: new BufferBudget(), peerLimits: result.hello.limits, firstStreamId: rogue.firstStreamId, handler: { onClosed: () => {} } });
+  const mux = new MuxConnection({
+    role: "relay",
+    transport,
+    budget: new BufferBudget(),
+    peerLimits: result.hello.limits,
+    firstStreamId: rogue.firstStreamId,
+    handler: { onClosed: () => {} },
+  });
   rogue.firstStreamId = 1;
   mux.sendKeys(rogue.manifest());
   rogue.transports.push(transport);
