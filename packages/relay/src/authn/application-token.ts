@@ -44,6 +44,8 @@ export interface ApplicationTokensOptions {
   readonly issuer: string;
   readonly keys: TokenKeys;
   readonly sessions: Pick<SessionStore, "get">;
+  /** When a session last left one application; its tokens from before are over. Default: never. */
+  readonly logouts?: { at(sessionId: string, audience: string): number | undefined } | undefined;
   readonly clock: Clock;
 }
 
@@ -61,14 +63,16 @@ export class ApplicationTokens {
   readonly #issuer: string;
   readonly #keys: TokenKeys;
   readonly #sessions: Pick<SessionStore, "get">;
+  readonly #logouts: ApplicationTokensOptions["logouts"];
   readonly #clock: Clock;
   /** By token bytes; insertion order is age. Holds what never changes, so that nothing in it has to be invalidated but with a key. */
   readonly #verified = new Map<string, TokenClaims>();
   /** By session object, then audience. */
   readonly #renewed = new WeakMap<Session, Map<string, { readonly token: Promise<string>; readonly atMs: number }>>();
 
-  constructor({ issuer, keys, sessions, clock }: ApplicationTokensOptions) {
+  constructor({ issuer, keys, sessions, logouts, clock }: ApplicationTokensOptions) {
     this.#issuer = issuer;
+    this.#logouts = logouts;
     this.#keys = keys;
     this.#sessions = sessions;
     this.#clock = clock;
@@ -80,7 +84,7 @@ export class ApplicationTokens {
   async issue(session: Session, application: { readonly aud: string }): Promise<string> {
     const { kid, privateKey } = this.#keys.signingKey("token");
     const nowMs = this.#clock.now();
-    const iat = Math.floor(nowMs / 1000);
+    const iat = this.#issueTime(session, application.aud, nowMs);
     const exp = Math.max(iat + 1, Math.floor(tokenEnd(session, nowMs) / 1000));
     return await new SignJWT({ sid: session.id })
       .setProtectedHeader({ alg: "ES256", typ: APPLICATION_TOKEN_TYPE, kid })
@@ -111,11 +115,21 @@ export class ApplicationTokens {
     if (claims === undefined) return invalid("malformed");
     if (claims.audience !== audience) return invalid("audience");
     const nowMs = this.#clock.now();
+    // Before anything else: a session that is seen to be over stays over, whatever becomes of the clock (R-I4).
+    const session = this.#sessions.get(claims.sessionId);
     if (claims.expiresAt <= nowMs) return invalid("expired");
     if (claims.issuedAt - MAX_SKEW_MS > nowMs || claims.notBefore - MAX_SKEW_MS > nowMs) return invalid("not-yet-valid");
-    const session = this.#sessions.get(claims.sessionId);
     if (session === undefined || subjectOf(session) !== claims.subject) return invalid("session-ended");
+    const leftAt = this.#logouts?.at(session.id, audience);
+    if (leftAt !== undefined && claims.issuedAt <= leftAt) return invalid("session-ended");
     return { kind: "valid", session, issuedAt: claims.issuedAt, expiresAt: claims.expiresAt };
+  }
+
+  /** In whole seconds; in the second of a logout, the next one: what was issued before it is over, what comes after is not. */
+  #issueTime(session: Session, audience: string, nowMs: number): number {
+    const now = Math.floor(nowMs / 1000);
+    const leftAt = this.#logouts?.at(session.id, audience);
+    return leftAt === undefined ? now : Math.max(now, Math.floor(leftAt / 1000) + 1);
   }
 
   /** Whether a bearer token is meant for the relay; any other passes to the origin untouched (R-C7). */
