@@ -13,6 +13,7 @@ import type { OpenHead } from "@sallyport/shared/protocol/head";
 
 import type { OriginRequest, RequestBody } from "./exchange.ts";
 import { compileHeaderEdit } from "./header-edit.ts";
+import { rewriteDestination } from "./destination.ts";
 import type { OriginOptions } from "./options.ts";
 
 export type BuiltRequest =
@@ -40,13 +41,19 @@ export function createRequestBuilder(options: OriginOptions): RequestBuilder {
     const body = bodyOf(open, end);
     if (body === undefined) return refuse("declared body is missing");
     const kept = keptFields(open, body.kind !== "none");
+    const authority = options.hostHeader ?? open.authority;
+    const moves = open.method === "COPY" || open.method === "MOVE";
+    const fields = moves
+      ? rewriteDestination(kept.fields, { path: rewrite, authority: open.authority, originAuthority: authority })
+      : kept.fields;
+    if (fields === undefined) return refuse("destination does not fit the service's prefix");
     return {
       ok: true,
       request: {
         method: open.method,
         path,
-        authority: options.hostHeader ?? open.authority,
-        fields: edit === undefined ? kept.fields : edit(kept.fields),
+        authority,
+        fields: edit === undefined ? fields : edit(fields),
         body,
         expectContinue: kept.expectContinue,
         upgrade: open.kind === StreamKind.UPGRADE,
