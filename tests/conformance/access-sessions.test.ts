@@ -113,6 +113,8 @@ describe("R-F9: what the provider says later", () => {
   test("a provider that cannot be reached: 503 once its word is older than an hour, and the session stays", async () => {
     people.provider.answer = () => ({ kind: "unreachable" });
     await expectDenied(bed(), write("/", { host: WIKI, fields: [people.get("eve").cookie(WIKI)] }), { status: 503, code: "ERR_IDENTITY_UNCONFIRMED" });
+    // A public application asks nobody.
+    await expectForwarded(bed(), write("/", { host: "public.example.test", fields: [people.get("eve").cookie("public.example.test")] }));
     // joe was not asked about yet, so nothing waits for a retry.
     people.provider.answer = (subject) => claims(subject);
     await expectForwarded(bed(), write("/", { host: WIKI, fields: [people.get("joe").cookie(WIKI)] }));
@@ -147,7 +149,7 @@ describe("R-I2: revocation reaches what is open", () => {
   const people = new People();
   const bed = useBed(peopleOptions(people, ["ann", "bob"], stack));
 
-  test("WebSocket (with 1008), event stream, download and upload of that person end within 5 s, nobody else's", async () => {
+  test("WebSocket (with 1008), event stream and a program's stream of that person end within 5 s, nobody else's", async () => {
     bed().open.respond = (request, socket) => {
       if (request.values("upgrade").length > 0) return accept(request);
       socket.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n");

@@ -87,6 +87,7 @@ const APPLICATIONS = [
   { name: "embedded", hostname: "embedded.example.test", sameSite: "none", frameAncestors: [FRIEND] },
   { name: "short", hostname: "short.example.test", sessionDuration: "15m" },
   { name: "idle", hostname: "idle.example.test", idleTimeout: "5m" },
+  { name: "public", hostname: "public.example.test", policies: ["engineers", "public"] },
 ] as const;
 export const HOSTS: readonly string[] = APPLICATIONS.map(({ hostname }) => hostname);
 
@@ -138,7 +139,7 @@ export function peopleOptions(people: People, names: readonly string[], stack: A
     providers: new Map([["corp", people.provider]]),
     seed: (state) => people.seed(state, names),
     policies: [{ name: "engineers", action: "allow", include: [{ identityGroup: "eng" }] }],
-    applications: APPLICATIONS.map((application) => ({ ...application, tunnel: "office", service: "open", policies: ["engineers"] })),
+    applications: APPLICATIONS.map((application) => ({ tunnel: "office", service: "open", policies: ["engineers"], ...application })),
     relay: {
       identityProviders: [
         { name: "corp", type: "oidc", issuer: "https://idp.example.com", clientId: "a", clientSecret: { file: secretFile } },

@@ -101,7 +101,7 @@ interface Step {
 }
 
 function authorize(step: Step): void {
-  const { services, request, canonical, application } = step;
+  const { services, runtime, request, canonical, application } = step;
   const { fields } = request.exchange.request;
   const { cors } = application.config;
   if (cors !== undefined && isPreflight(canonical.method, fields)) return preflight(step, cors);
@@ -110,6 +110,9 @@ function authorize(step: Step): void {
   if (authentication.kind === "conflict") return request.answerRefusal("deny", "ERR_CREDENTIAL_CONFLICT", "credential-conflict");
   const person = authentication.kind === "identified" ? authentication.person : undefined;
   if (person === undefined || services.claims.look(person.session) === "current") return decide(step, authentication);
+  // Whoever gets in without a login does not wait for somebody to vouch for them.
+  const anonymously = runtime.decisions.decide(application.policies, factsOf(services, runtime, request, undefined, canonical.method));
+  if (anonymously.outcome === "allow") return decide(step, NOBODY);
   // An idle session wakes: this one request waits for the provider's word (R-F9).
   services.claims
     .confirm(person.session)
