@@ -32,9 +32,15 @@ class Browser {
   }
 
   async ask(target: string, method = "GET"): Promise<WireResponse> {
-    const fields = [`Cookie: ${COOKIE}=${this.cookie}`, "Sec-Fetch-Mode: cors", "Sec-Fetch-Site: same-origin", ...(method === "POST" ? ["Content-Length: 2"] : [])];
+    const fields = [
+      `Cookie: ${COOKIE}=${this.cookie}`,
+      "Sec-Fetch-Mode: cors",
+      "Sec-Fetch-Site: same-origin",
+      ...(method === "POST" ? ["Content-Length: 2"] : []),
+    ];
     const response = await ask(this.#bed, target, { host: this.#host, method, fields, body: method === "POST" ? "hi" : "" });
-    for (const line of response.values("set-cookie")) if (line.startsWith(`${COOKIE}=`)) this.cookie = line.slice(COOKIE.length + 1, line.indexOf(";"));
+    for (const line of response.values("set-cookie"))
+      if (line.startsWith(`${COOKIE}=`)) this.cookie = line.slice(COOKIE.length + 1, line.indexOf(";"));
     return response;
   }
 }
@@ -107,12 +113,18 @@ describe("R-F9: what the provider says later", () => {
     people.clock.move(MINUTES(120));
     await expectDenied(bed(), write("/", { host: WIKI, fields: [people.get("bob").cookie(WIKI)] }), { status: 401 });
     people.provider.answer = (subject) => claims(subject);
-    await expectDenied(bed(), write("/", { host: WIKI, fields: [people.get("bob").cookie(WIKI)] }), { status: 401, code: "ERR_LOGIN_REQUIRED" });
+    await expectDenied(bed(), write("/", { host: WIKI, fields: [people.get("bob").cookie(WIKI)] }), {
+      status: 401,
+      code: "ERR_LOGIN_REQUIRED",
+    });
   });
 
   test("a provider that cannot be reached: 503 once its word is older than an hour, and the session stays", async () => {
     people.provider.answer = () => ({ kind: "unreachable" });
-    await expectDenied(bed(), write("/", { host: WIKI, fields: [people.get("eve").cookie(WIKI)] }), { status: 503, code: "ERR_IDENTITY_UNCONFIRMED" });
+    await expectDenied(bed(), write("/", { host: WIKI, fields: [people.get("eve").cookie(WIKI)] }), {
+      status: 503,
+      code: "ERR_IDENTITY_UNCONFIRMED",
+    });
     // A public application asks nobody.
     await expectForwarded(bed(), write("/", { host: "public.example.test", fields: [people.get("eve").cookie("public.example.test")] }));
     // joe was not asked about yet, so nothing waits for a retry.
@@ -127,12 +139,19 @@ describe("A5: how long a login counts", () => {
 
   test("an application's own idle time and length count there, and nowhere else", async () => {
     const ann = people.get("ann");
-    for (const host of ["short.example.test", "idle.example.test", WIKI]) await expectForwarded(bed(), write("/", { host, fields: [ann.cookie(host)] }));
+    for (const host of ["short.example.test", "idle.example.test", WIKI])
+      await expectForwarded(bed(), write("/", { host, fields: [ann.cookie(host)] }));
     people.clock.move(MINUTES(6));
-    await expectDenied(bed(), write("/", { host: "idle.example.test", fields: [ann.cookie("idle.example.test")] }), { status: 401, code: "ERR_LOGIN_REQUIRED" });
+    await expectDenied(bed(), write("/", { host: "idle.example.test", fields: [ann.cookie("idle.example.test")] }), {
+      status: 401,
+      code: "ERR_LOGIN_REQUIRED",
+    });
     await expectForwarded(bed(), write("/", { host: "short.example.test", fields: [ann.cookie("short.example.test")] }));
     people.clock.move(MINUTES(9));
-    await expectDenied(bed(), write("/", { host: "short.example.test", fields: [ann.cookie("short.example.test")] }), { status: 401, code: "ERR_LOGIN_REQUIRED" });
+    await expectDenied(bed(), write("/", { host: "short.example.test", fields: [ann.cookie("short.example.test")] }), {
+      status: 401,
+      code: "ERR_LOGIN_REQUIRED",
+    });
     await expectForwarded(bed(), write("/", { host: WIKI, fields: [ann.cookie(WIKI)] }));
   });
 
@@ -194,8 +213,14 @@ describe("R-I2: revocation reaches what is open", () => {
 
   test("R-I1: the same credentials are nobody's afterwards, at every application", async () => {
     for (const host of [WIKI, "grafana.example.test"]) {
-      await expectDenied(bed(), write("/", { host, fields: [people.get("ann").cookie(host)] }), { status: 401, code: "ERR_LOGIN_REQUIRED" });
-      await expectDenied(bed(), write("/", { host, fields: [`Sallyport-Access-Token: ${people.get("ann").token(host)}`] }), { status: 401, code: "ERR_CREDENTIAL_INVALID" });
+      await expectDenied(bed(), write("/", { host, fields: [people.get("ann").cookie(host)] }), {
+        status: 401,
+        code: "ERR_LOGIN_REQUIRED",
+      });
+      await expectDenied(bed(), write("/", { host, fields: [`Sallyport-Access-Token: ${people.get("ann").token(host)}`] }), {
+        status: 401,
+        code: "ERR_CREDENTIAL_INVALID",
+      });
     }
   });
 });
@@ -208,7 +233,14 @@ function accept(request: RecordedRequest): string {
 
 async function openWebSocket(bed: Bed, token: string): Promise<RawClient> {
   const client = await RawClient.connect({ port: bed.port });
-  const fields = ["Connection: Upgrade", "Upgrade: websocket", `Sec-WebSocket-Key: ${KEY}`, "Sec-WebSocket-Version: 13", `Origin: https://${WIKI}`, `Cookie: ${COOKIE}=${token}`];
+  const fields = [
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    `Sec-WebSocket-Key: ${KEY}`,
+    "Sec-WebSocket-Version: 13",
+    `Origin: https://${WIKI}`,
+    `Cookie: ${COOKIE}=${token}`,
+  ];
   client.send(write("/ws", { host: WIKI, close: false, fields }));
   await client.until(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\n/);
   return client;

@@ -22,7 +22,10 @@ const HEADER = { alg: "ES256", typ: TYPE, kid: "es" };
 
 test("a token by a known key is verified, ES256 and RS256", () => {
   expect(verifyJws(make(HEADER), TYPE, keys)).toEqual({ ok: true, payload: { sub: "u" } });
-  expect(verifyJws(make({ ...HEADER, alg: "RS256", kid: "rsa" }, { sub: "r" }, rsa.privateKey), TYPE, keys)).toEqual({ ok: true, payload: { sub: "r" } });
+  expect(verifyJws(make({ ...HEADER, alg: "RS256", kid: "rsa" }, { sub: "r" }, rsa.privateKey), TYPE, keys)).toEqual({
+    ok: true,
+    payload: { sub: "r" },
+  });
 });
 
 describe("R-G1: one algorithm per key", () => {
@@ -51,10 +54,13 @@ describe("R-G1: one algorithm per key", () => {
     ["zip", make({ ...HEADER, zip: "DEF" })],
     ["a JWE", `${encode({ alg: "ECDH-ES", enc: "A256GCM" })}.AAAA.AAAA.AAAA.AAAA`],
     ["another key's signature", make(HEADER, { sub: "u" }, other.privateKey)],
-    ["a DER signature", ((): string => {
-      const input = `${encode(HEADER)}.${encode({ sub: "u" })}`;
-      return `${input}.${sign("SHA256", Buffer.from(input), es.privateKey).toString("base64url")}`;
-    })()],
+    [
+      "a DER signature",
+      ((): string => {
+        const input = `${encode(HEADER)}.${encode({ sub: "u" })}`;
+        return `${input}.${sign("SHA256", Buffer.from(input), es.privateKey).toString("base64url")}`;
+      })(),
+    ],
     ["a signature of zeroes", `${encode(HEADER)}.${encode({ sub: "u" })}.${Buffer.alloc(64).toString("base64url")}`],
   ])("refuses %s", (_, token) => {
     expect(verifyJws(token, TYPE, keys).ok).toBe(false);
@@ -72,16 +78,29 @@ test("R-G2: a kid that is not in the map is unknown, whatever it looks like", ()
 test("R-G2, R-G5: a member twice, in header or payload, is refused, since two readers may take different ones", () => {
   expect(verifyJws(make('{"alg":"ES256","typ":"test+jwt","kid":"es","kid":"es"}'), TYPE, keys).ok).toBe(false);
   expect(verifyJws(make(HEADER, '{"sub":"a","sub":"u"}'), TYPE, keys)).toEqual({ ok: false, problem: "payload" });
-  for (const payload of ["[]", "null", '"text"', "{", '{"exp":1e400}', ' {"sub":"u"}', ""]) expect(verifyJws(make(HEADER, payload), TYPE, keys).ok, payload).toBe(false);
+  for (const payload of ["[]", "null", '"text"', "{", '{"exp":1e400}', ' {"sub":"u"}', ""])
+    expect(verifyJws(make(HEADER, payload), TYPE, keys).ok, payload).toBe(false);
 });
 
 test("R-G3: another type is refused, and so is a type in other letters or none", () => {
-  for (const typ of ["JWT", "TEST+JWT", "test+jwt ", "", undefined, 1]) expect(verifyJws(make({ ...HEADER, typ }), TYPE, keys), String(typ)).toEqual({ ok: false, problem: "type" });
+  for (const typ of ["JWT", "TEST+JWT", "test+jwt ", "", undefined, 1])
+    expect(verifyJws(make({ ...HEADER, typ }), TYPE, keys), String(typ)).toEqual({ ok: false, problem: "type" });
 });
 
 test("R-G7: what is too long, or no JWS by its letters, is not looked into", () => {
   const valid = make(HEADER);
-  for (const token of ["", ".", "..", "a.b", `${valid}.x`, ` ${valid}`, `${valid}=`, `${valid}\n`, valid.replaceAll("-", "+").replaceAll("_", "/") + "+", `${valid.slice(0, -1)}é`]) {
+  for (const token of [
+    "",
+    ".",
+    "..",
+    "a.b",
+    `${valid}.x`,
+    ` ${valid}`,
+    `${valid}=`,
+    `${valid}\n`,
+    valid.replaceAll("-", "+").replaceAll("_", "/") + "+",
+    `${valid.slice(0, -1)}é`,
+  ]) {
     expect(verifyJws(token, TYPE, keys).ok, JSON.stringify(token.slice(0, 20))).toBe(false);
   }
   const long = make(HEADER, { sub: "u".repeat(MAX_JWS_LENGTH) });
@@ -106,5 +125,6 @@ test("the claimed type is told of anything that looks like a JWS, and of nothing
 
 test("R-G5: a date is a whole, positive, exact number", () => {
   expect(isNumericDate(1_700_000_000)).toBe(true);
-  for (const value of [undefined, null, "1700000000", 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, [1], {}]) expect(isNumericDate(value)).toBe(false);
+  for (const value of [undefined, null, "1700000000", 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, [1], {}])
+    expect(isNumericDate(value)).toBe(false);
 });

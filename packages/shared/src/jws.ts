@@ -34,7 +34,8 @@ export function verifyJws(token: string, typ: string, keys: ReadonlyMap<string, 
   const [, header = "", payload = "", signature = ""] = match;
   const members = decodeObject(header);
   // Anything beyond these three (crit, jwk, jku, b64, zip, ...) asks for something that is not supported here.
-  if (members === undefined || members["typ"] !== typ || !Object.keys(members).every((name) => HEADER_MEMBERS.has(name))) return failed("type");
+  if (members === undefined || members["typ"] !== typ || !Object.keys(members).every((name) => HEADER_MEMBERS.has(name)))
+    return failed("type");
   const key = typeof members["kid"] === "string" ? keys.get(members["kid"]) : undefined;
   if (key === undefined) return failed("unknown-key");
   if (members["alg"] !== key.alg) return failed("algorithm");

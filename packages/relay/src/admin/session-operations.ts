@@ -55,8 +55,12 @@ function chosen(members: Members, sessions: State["sessions"]): readonly string[
   const hash = readOptionalText(members, "session");
   const ways = [hash !== undefined, Object.keys(filter).length > 0, members["all"] === true].filter(Boolean).length;
   if (ways !== 1) throw new SallyportError("ERR_ADMIN_INPUT", "Say whose sessions end: one session, a person, or all of them.");
-  const candidates = hash === undefined ? sessions.list(filter, Number.POSITIVE_INFINITY) : sessions.list({}, Number.POSITIVE_INFINITY).filter(({ id }) => hashSessionId(id) === hash);
-  if (candidates.length === 0 && members["all"] !== true) throw new SallyportError("ERR_SESSION_UNKNOWN", "Nobody is signed in like that. See: sallyport-relay session list");
+  const candidates =
+    hash === undefined
+      ? sessions.list(filter, Number.POSITIVE_INFINITY)
+      : sessions.list({}, Number.POSITIVE_INFINITY).filter(({ id }) => hashSessionId(id) === hash);
+  if (candidates.length === 0 && members["all"] !== true)
+    throw new SallyportError("ERR_SESSION_UNKNOWN", "Nobody is signed in like that. See: sallyport-relay session list");
   return candidates.map(({ id }) => id);
 }
 

@@ -29,14 +29,23 @@ describe("an application token", () => {
     const token = await tokens.issue(sessions.add(person("u1", { groups })), WIKI);
     const now = clock.now() / 1000;
     expect(decodeProtectedHeader(token)).toEqual({ alg: "ES256", typ: APPLICATION_TOKEN_TYPE, kid: "k1" });
-    expect(decodeJwt(token)).toEqual({ iss: ISSUER, aud: WIKI.aud, sub: "corp|u1", sid: "session-of-u1", iat: now, nbf: now, exp: now + DAY_MS / 1000 });
+    expect(decodeJwt(token)).toEqual({
+      iss: ISSUER,
+      aud: WIKI.aud,
+      sub: "corp|u1",
+      sid: "session-of-u1",
+      iat: now,
+      nbf: now,
+      exp: now + DAY_MS / 1000,
+    });
     expect(token.length).toBeLessThan(600);
   });
 
   test("is valid for its session, again and again", async () => {
     const session = sessions.add();
     const token = await tokens.issue(session, WIKI);
-    for (let n = 0; n < 3; n++) expect(tokens.verify(token, WIKI.aud)).toEqual({ kind: "valid", session, issuedAt: clock.now(), expiresAt: session.expiresAt });
+    for (let n = 0; n < 3; n++)
+      expect(tokens.verify(token, WIKI.aud)).toEqual({ kind: "valid", session, issuedAt: clock.now(), expiresAt: session.expiresAt });
   });
 
   test("lives 7 days at most, however long the session", async () => {
@@ -49,7 +58,8 @@ describe("an application token", () => {
 
   test("of another application is refused, cached or not (R-H1)", async () => {
     const token = await tokens.issue(sessions.add(), WIKI);
-    for (const audience of ["https://grafana.example.com", `${WIKI.aud}/`, `${WIKI.aud}/admin`, ""]) expect(reason(token, audience)).toBe("audience");
+    for (const audience of ["https://grafana.example.com", `${WIKI.aud}/`, `${WIKI.aud}/admin`, ""])
+      expect(reason(token, audience)).toBe("audience");
     expect(reason(token)).toBe("valid");
     expect(reason(token, "https://grafana.example.com")).toBe("audience");
   });
@@ -108,7 +118,15 @@ describe("an application token", () => {
 
 describe("R-G5: claims", () => {
   const now = (): number => clock.now() / 1000;
-  const good = (): Record<string, unknown> => ({ iss: ISSUER, aud: WIKI.aud, sub: "corp|u1", sid: "session-of-u1", iat: now(), nbf: now(), exp: now() + 3600 });
+  const good = (): Record<string, unknown> => ({
+    iss: ISSUER,
+    aud: WIKI.aud,
+    sub: "corp|u1",
+    sid: "session-of-u1",
+    iat: now(),
+    nbf: now(),
+    exp: now() + 3600,
+  });
 
   async function signed(claims: Record<string, unknown>, header: Record<string, unknown> = {}): Promise<string> {
     const { kid, privateKey } = keys.signingKey();
@@ -159,7 +177,9 @@ test("a thousand tokens with unknown keys leave the cache of verified ones as it
   expect(reason(token)).toBe("valid");
   const { privateKey } = new TestKeys().signingKey();
   for (let n = 0; n < 1_000; n++) {
-    const forged = await new SignJWT({ n }).setProtectedHeader({ alg: "ES256", typ: APPLICATION_TOKEN_TYPE, kid: `x${n}` }).sign(privateKey);
+    const forged = await new SignJWT({ n })
+      .setProtectedHeader({ alg: "ES256", typ: APPLICATION_TOKEN_TYPE, kid: `x${n}` })
+      .sign(privateKey);
     expect(reason(forged)).toBe("malformed");
   }
   // Verified once and remembered: without any key it is still known.

@@ -36,15 +36,26 @@ beforeEach(async () => {
   token = await tokens.issue(sessions.add(), WIKI);
 });
 
-const ask = (fields: readonly string[], options: Partial<CredentialOptions> = {}): Authentication => authenticator.authenticate(fields, { ...OPTIONS, ...options });
+const ask = (fields: readonly string[], options: Partial<CredentialOptions> = {}): Authentication =>
+  authenticator.authenticate(fields, { ...OPTIONS, ...options });
 const cookie = (value: string): string[] => ["Cookie", `theme=dark; ${COOKIE}=${value}; lang=de`];
 
 describe("a person", () => {
   test("is known by the cookie, by the header of ours and by a bearer token of ours", () => {
     const identity = { subject: "u1", sessionId: "session-of-u1" };
     expect(ask(cookie(token))).toMatchObject({ kind: "identified", source: "cookie", identity, consumedAuthorization: false });
-    expect(ask(["Sallyport-Access-Token", token])).toMatchObject({ kind: "identified", source: "header", identity, consumedAuthorization: false });
-    expect(ask(["Authorization", `Bearer ${token}`])).toMatchObject({ kind: "identified", source: "header", identity, consumedAuthorization: true });
+    expect(ask(["Sallyport-Access-Token", token])).toMatchObject({
+      kind: "identified",
+      source: "header",
+      identity,
+      consumedAuthorization: false,
+    });
+    expect(ask(["Authorization", `Bearer ${token}`])).toMatchObject({
+      kind: "identified",
+      source: "header",
+      identity,
+      consumedAuthorization: true,
+    });
     expect(ask(["authorization", `bearer  ${token} `])).toMatchObject({ kind: "identified", source: "header" });
   });
 
@@ -55,7 +66,10 @@ describe("a person", () => {
 
   test("comes with header and cookie at once: the header counts", async () => {
     expect(ask(["Sallyport-Access-Token", token, ...cookie(token)])).toMatchObject({ kind: "identified", source: "header" });
-    expect(ask(["Sallyport-Access-Token", token, "Authorization", `Bearer ${token}`])).toMatchObject({ source: "header", consumedAuthorization: true });
+    expect(ask(["Sallyport-Access-Token", token, "Authorization", `Bearer ${token}`])).toMatchObject({
+      source: "header",
+      consumedAuthorization: true,
+    });
   });
 
   test("is as the session says now, and no longer anybody when it ended (R-I2)", () => {
@@ -100,7 +114,10 @@ describe("R-H3: a cookie that is no good is as none", () => {
   });
 
   test("under another name is not looked at", () => {
-    expect(ask(["Cookie", `Sallyport_Authorization=${token}; x${COOKIE}=${token}; ${COOKIE}_1a2b3c4d=${token}`])).toEqual({ kind: "anonymous", cookie: "none" });
+    expect(ask(["Cookie", `Sallyport_Authorization=${token}; x${COOKIE}=${token}; ${COOKIE}_1a2b3c4d=${token}`])).toEqual({
+      kind: "anonymous",
+      cookie: "none",
+    });
   });
 });
 
@@ -108,7 +125,11 @@ describe("R-C7: a credential of ours in a header is never skipped", () => {
   test.each<[string, (valid: string) => readonly string[], string]>([
     ["an access token that is none", () => ["Sallyport-Access-Token", "hello"], "access-token-malformed"],
     ["an empty one", () => ["Sallyport-Access-Token", ""], "access-token-malformed"],
-    ["two of them, although alike", (valid) => ["Sallyport-Access-Token", valid, "sallyport-access-token", valid], "access-token-duplicate"],
+    [
+      "two of them, although alike",
+      (valid) => ["Sallyport-Access-Token", valid, "sallyport-access-token", valid],
+      "access-token-duplicate",
+    ],
     ["a bad one beside a good cookie", (valid) => ["Sallyport-Access-Token", "hello", ...cookie(valid)], "access-token-malformed"],
     ["a bad one beside a good service token", () => ["Sallyport-Access-Token", "hello", ...botFields], "access-token-malformed"],
     ["an altered bearer token of ours", (valid) => ["Authorization", `Bearer ${valid.slice(0, -5)}AAAAA`], "access-token-malformed"],
@@ -128,10 +149,17 @@ describe("R-C7: a credential of ours in a header is never skipped", () => {
     expect(ask(["Sallyport-Access-Token", token])).toEqual({ kind: "invalid", reason: "access-token-session-ended" });
   });
 
-  test.each(["Bearer opaque", "Bearer a.b.c", "Basic dXNlcjpwYXNz", "Bearer", "Digest x"])("%s is not ours: nobody, and it passes", (value) => {
-    expect(ask(["Authorization", value])).toEqual({ kind: "anonymous", cookie: "none" });
-    expect(ask(["Authorization", value, ...cookie(token)])).toMatchObject({ kind: "identified", source: "cookie", consumedAuthorization: false });
-  });
+  test.each(["Bearer opaque", "Bearer a.b.c", "Basic dXNlcjpwYXNz", "Bearer", "Digest x"])(
+    "%s is not ours: nobody, and it passes",
+    (value) => {
+      expect(ask(["Authorization", value])).toEqual({ kind: "anonymous", cookie: "none" });
+      expect(ask(["Authorization", value, ...cookie(token)])).toMatchObject({
+        kind: "identified",
+        source: "cookie",
+        consumedAuthorization: false,
+      });
+    },
+  );
 });
 
 describe("R-C7: two different identities at once", () => {
@@ -145,11 +173,17 @@ describe("R-C7: two different identities at once", () => {
 
   test("two sessions of one person are no conflict", async () => {
     const second = await tokens.issue(sessions.add(person("u1", { sessionId: "second" })), WIKI);
-    expect(ask(["Sallyport-Access-Token", second, ...cookie(token)])).toMatchObject({ kind: "identified", identity: { sessionId: "second" } });
+    expect(ask(["Sallyport-Access-Token", second, ...cookie(token)])).toMatchObject({
+      kind: "identified",
+      identity: { sessionId: "second" },
+    });
   });
 
   test("a program's token twice, in headers and as Basic, is one identity", () => {
     const basic = Buffer.from(`${bot.clientId}:${bot.secret}`).toString("base64");
-    expect(ask([...botFields, "Authorization", `Basic ${basic}`], { basic: true })).toMatchObject({ source: "service-token", consumedAuthorization: true });
+    expect(ask([...botFields, "Authorization", `Basic ${basic}`], { basic: true })).toMatchObject({
+      source: "service-token",
+      consumedAuthorization: true,
+    });
   });
 });

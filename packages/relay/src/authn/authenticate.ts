@@ -146,7 +146,11 @@ function fromHeader(result: TokenResult, consumedAuthorization: boolean): Authen
   return identified(result, "header", consumedAuthorization);
 }
 
-function identified({ session, issuedAt }: Extract<TokenResult, { kind: "valid" }>, source: CredentialSource, consumedAuthorization: boolean): Identified {
+function identified(
+  { session, issuedAt }: Extract<TokenResult, { kind: "valid" }>,
+  source: CredentialSource,
+  consumedAuthorization: boolean,
+): Identified {
   return { kind: "identified", identity: session.identity, source, person: { session, tokenIssuedAt: issuedAt }, consumedAuthorization };
 }
 

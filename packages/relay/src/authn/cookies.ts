@@ -44,7 +44,12 @@ export interface ApplicationCookie {
 }
 
 /** The Set-Cookie value for a token that is good until `expiresAt`, in milliseconds since the epoch. */
-export function setApplicationCookie({ scheme, name, sameSite }: ApplicationCookie, token: string, expiresAt: number, nowMs: number): string {
+export function setApplicationCookie(
+  { scheme, name, sameSite }: ApplicationCookie,
+  token: string,
+  expiresAt: number,
+  nowMs: number,
+): string {
   return setCookie({ scheme, name, value: token, sameSite, maxAgeS: Math.max(1, Math.floor((expiresAt - nowMs) / 1000)) });
 }
 
@@ -84,5 +89,8 @@ function write(scheme: CookieScheme, name: string, value: string, maxAgeS: numbe
 }
 
 function invalid(name: string): SallyportError {
-  return new SallyportError("ERR_COOKIE_INVALID", `The cookie ${NAME.test(name) ? name : "(invalid name)"} cannot be written; nothing was sent.`);
+  return new SallyportError(
+    "ERR_COOKIE_INVALID",
+    `The cookie ${NAME.test(name) ? name : "(invalid name)"} cannot be written; nothing was sent.`,
+  );
 }

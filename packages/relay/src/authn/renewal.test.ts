@@ -42,7 +42,11 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 const now = (session: Session): Session => sessions.get(session.id) as Session;
 const says = (groups: readonly string[], subject = "u1"): RefreshResult => ({
   kind: "claims",
-  login: { identity: { subject, email: undefined, name: undefined, groups, authMethods: undefined, claims: {} }, refreshToken: "next", providerSessionId: undefined },
+  login: {
+    identity: { subject, email: undefined, name: undefined, groups, authMethods: undefined, claims: {} },
+    refreshToken: "next",
+    providerSessionId: undefined,
+  },
 });
 
 test("young claims are left alone; after 10 minutes of use the provider is asked, while requests go on (R-F9)", async () => {

@@ -140,5 +140,14 @@ export class ClaimsRefresher {
 /** How somebody authenticated is a fact of the login: providers do not say it again when claims are refreshed. */
 function refreshed(before: PersonIdentity, said: ProviderIdentity): Omit<PersonIdentity, "sessionId"> {
   const { subject, email, name, groups, claims } = said;
-  return { kind: "person", provider: before.provider, subject, email, name, groups, authMethods: said.authMethods ?? before.authMethods, claims };
+  return {
+    kind: "person",
+    provider: before.provider,
+    subject,
+    email,
+    name,
+    groups,
+    authMethods: said.authMethods ?? before.authMethods,
+    claims,
+  };
 }

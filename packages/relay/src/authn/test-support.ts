@@ -77,7 +77,14 @@ export class TestSessions {
 
   add(identity: PersonIdentity = person(), lifetimeMs: number = DAY_MS): Session {
     const now = this.#clock.now();
-    const session: Session = { id: identity.sessionId, identity, createdAt: now, expiresAt: now + lifetimeMs, claimsAt: now, providerSessionId: undefined };
+    const session: Session = {
+      id: identity.sessionId,
+      identity,
+      createdAt: now,
+      expiresAt: now + lifetimeMs,
+      claimsAt: now,
+      providerSessionId: undefined,
+    };
     this.live.set(session.id, session);
     return session;
   }

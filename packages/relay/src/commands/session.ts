@@ -23,7 +23,9 @@ export function registerSessionCommand(program: Command): void {
   const session = program
     .command("session")
     .summary("people who are signed in")
-    .description("A session is a person's login on the relay. Ending it signs them out of every application at once; streams that are open close.");
+    .description(
+      "A session is a person's login on the relay. Ending it signs them out of every application at once; streams that are open close.",
+    );
 
   withFilter(session.command("list"))
     .summary("show who is signed in, newest first")
@@ -49,7 +51,14 @@ function withFilter(command: Command): Command {
 async function list(context: ActionContext, args: ListArguments): Promise<void> {
   const input = { ...filterOf(args), ...(args.limit === undefined ? {} : { limit: args.limit }) };
   const result = (await context.admin.call("session/list", input)) as { sessions: readonly SessionView[]; total: number };
-  const rows = result.sessions.map((one) => [one.session, one.email ?? one.subject, one.provider, showTime(one.createdAt), showTime(one.lastSeenAt), showTime(one.expiresAt)]);
+  const rows = result.sessions.map((one) => [
+    one.session,
+    one.email ?? one.subject,
+    one.provider,
+    showTime(one.createdAt),
+    showTime(one.lastSeenAt),
+    showTime(one.expiresAt),
+  ]);
   const heading = ["SESSION", "PERSON", "PROVIDER", "SIGNED IN", "LAST USED", "ENDS"];
   const more = result.total > rows.length ? `${rows.length} of ${result.total} sessions.\n` : "";
   context.print(result, rows.length === 0 ? "Nobody is signed in.\n" : table([heading, ...rows]) + more);
@@ -58,7 +67,11 @@ async function list(context: ActionContext, args: ListArguments): Promise<void> 
 async function revoke(context: ActionContext, hash: string | undefined, args: RevokeArguments): Promise<void> {
   const filter = filterOf(args);
   const ways = [hash !== undefined, Object.keys(filter).length > 0, args.all === true].filter(Boolean).length;
-  if (ways !== 1) throw new SallyportError("ERR_USAGE", "Say whose sessions end: a session of `session list`, or --email, --provider and --subject, or --all.");
+  if (ways !== 1)
+    throw new SallyportError(
+      "ERR_USAGE",
+      "Say whose sessions end: a session of `session list`, or --email, --provider and --subject, or --all.",
+    );
   const input = { ...filter, ...(hash === undefined ? {} : { session: hash }), ...(args.all === true ? { all: true } : {}) };
   const result = (await context.admin.call("session/revoke", input)) as { ended: readonly SessionView[] };
   const who = result.ended.map(({ session, email, subject }) => `Signed out ${email ?? subject} (session ${session}).\n`);
@@ -66,7 +79,9 @@ async function revoke(context: ActionContext, hash: string | undefined, args: Re
 }
 
 function filterOf({ email, provider, subject }: FilterArguments): Record<string, string> {
-  return Object.fromEntries(Object.entries({ email, provider, subject }).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries({ email, provider, subject }).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 function readLimit(text: string): number {

@@ -21,12 +21,10 @@ export const sessionsSchema: z.ZodType<SessionsConfig> = z
     idleTimeout: idleTimeout
       .optional()
       .meta({ description: "A login that was not used for this long is over. Default: no such limit.", examples: ["2h"] }),
-    claimsMaxAge: duration(MINUTE_MS, DAY_MS)
-      .prefault("1h")
-      .meta({
-        description:
-          "How old the provider's last word about a person may be, with providers that can be asked again. It is asked every 10 minutes; while it cannot be reached, its last word counts this long.",
-      }),
+    claimsMaxAge: duration(MINUTE_MS, DAY_MS).prefault("1h").meta({
+      description:
+        "How old the provider's last word about a person may be, with providers that can be asked again. It is asked every 10 minutes; while it cannot be reached, its last word counts this long.",
+    }),
   })
   .transform((sessions) => ({ durationMs: sessions.duration, idleTimeoutMs: sessions.idleTimeout, claimsMaxAgeMs: sessions.claimsMaxAge }))
   .prefault({})
@@ -42,13 +40,10 @@ const METHOD = /^[A-Z]{3,20}$/;
 
 export const corsSchema: z.ZodType<CorsConfig> = z
   .strictObject({
-    preflight: z
-      .enum(["answer", "forward"])
-      .default("answer")
-      .meta({
-        description:
-          "Who answers preflight requests: `answer`, the relay, by the lists here; `forward`, the origin, which gets them without any identity.",
-      }),
+    preflight: z.enum(["answer", "forward"]).default("answer").meta({
+      description:
+        "Who answers preflight requests: `answer`, the relay, by the lists here; `forward`, the origin, which gets them without any identity.",
+    }),
     methods: z
       .array(z.string().regex(METHOD, "is not a method in upper case"))
       .min(1)

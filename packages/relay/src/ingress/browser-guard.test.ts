@@ -49,7 +49,8 @@ describe("R-H5: a WebSocket with a cookie", () => {
 
 describe("R-H5: other requests with a cookie", () => {
   test("of the application itself, typed by hand, or of old browsers pass", () => {
-    for (const fields of [["Sec-Fetch-Site", "same-origin"], ["Sec-Fetch-Site", "none"], [], ["Accept", "text/event-stream"]]) expect(isForeign(request(fields, { method: "POST" }))).toBe(false);
+    for (const fields of [["Sec-Fetch-Site", "same-origin"], ["Sec-Fetch-Site", "none"], [], ["Accept", "text/event-stream"]])
+      expect(isForeign(request(fields, { method: "POST" }))).toBe(false);
   });
 
   test.each(["cross-site", "same-site", "something-new"])("%s is refused, for an EventSource too", (site) => {
@@ -61,7 +62,8 @@ describe("R-H5: other requests with a cookie", () => {
   });
 
   test("navigations by GET and HEAD pass: deep links, the return from the provider", () => {
-    for (const method of ["GET", "HEAD"]) expect(isForeign(request(["Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"], { method }))).toBe(false);
+    for (const method of ["GET", "HEAD"])
+      expect(isForeign(request(["Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"], { method }))).toBe(false);
   });
 
   test("forms posted from elsewhere do not, unless the origin is allowed", () => {
@@ -98,10 +100,13 @@ describe("R-H6: CORS", () => {
     ]);
   });
 
-  test.each(["https://evil.com", "null", "*", `${FRIEND}.evil.com`, FRIEND.toUpperCase(), `${FRIEND}/`])("%s gets nothing: no star, no reflection", (origin) => {
-    expect(preflightAnswer(asking(origin), [FRIEND], cors).join("\n")).not.toMatch(/allow/i);
-    expect(readableBy(["Origin", origin], [FRIEND])).toEqual(["Vary", "Origin"]);
-  });
+  test.each(["https://evil.com", "null", "*", `${FRIEND}.evil.com`, FRIEND.toUpperCase(), `${FRIEND}/`])(
+    "%s gets nothing: no star, no reflection",
+    (origin) => {
+      expect(preflightAnswer(asking(origin), [FRIEND], cors).join("\n")).not.toMatch(/allow/i);
+      expect(readableBy(["Origin", origin], [FRIEND])).toEqual(["Vary", "Origin"]);
+    },
+  );
 
   test("refusals are readable for listed origins only, and say nothing where no origin is listed", () => {
     expect(readableBy(["Origin", FRIEND], [FRIEND])).toContain("Access-Control-Allow-Origin");

@@ -72,7 +72,9 @@ export function readableBy(fields: Fields, allowedOrigins: readonly string[]): F
 
 /** A preflight: OPTIONS with exactly one origin and requested method (Fetch standard, CORS protocol). Anything else is a request. */
 export function isPreflight(method: string, fields: Fields): boolean {
-  return method === "OPTIONS" && allValues(fields, "origin").length === 1 && allValues(fields, "access-control-request-method").length === 1;
+  return (
+    method === "OPTIONS" && allValues(fields, "origin").length === 1 && allValues(fields, "access-control-request-method").length === 1
+  );
 }
 
 /** The relay's answer to a preflight. Without Access-Control-Allow-Origin, browsers refuse the request themselves. */

@@ -13,7 +13,11 @@ import type { Application, Runtime } from "./runtime.ts";
 
 /** How long a login counts for one decision: policy before application before relay (A5). */
 export function sessionLengths({ config }: Runtime, application: Application, decision: Decision): SessionLengths {
-  return { policyMs: decision.sessionDurationMs, applicationMs: application.config.sessionDurationMs, globalMs: config.sessions.durationMs };
+  return {
+    policyMs: decision.sessionDurationMs,
+    applicationMs: application.config.sessionDurationMs,
+    globalMs: config.sessions.durationMs,
+  };
 }
 
 export interface SessionSight {
@@ -25,16 +29,27 @@ export interface SessionSight {
 
 /** Whether a live session is good for this application under this decision; if not, nothing but a new login helps. */
 export function judgeForApplication(runtime: Runtime, application: Application, decision: Decision, sight: SessionSight): SessionVerdict {
-  return judgeSession({ ...sight, lengths: sessionLengths(runtime, application, decision), idleTimeoutMs: application.config.idleTimeoutMs });
+  return judgeSession({
+    ...sight,
+    lengths: sessionLengths(runtime, application, decision),
+    idleTimeoutMs: application.config.idleTimeoutMs,
+  });
 }
 
 /**
  * Renewal in place (A4): a Set-Cookie for the answer when the token in the cookie is past its renewal time. Tokens in headers
  * are their holder's business.
  */
-export function renewedCookie(tokens: ApplicationTokens, application: Application, authentication: Authentication, nowMs: number): Promise<Fields> | undefined {
+export function renewedCookie(
+  tokens: ApplicationTokens,
+  application: Application,
+  authentication: Authentication,
+  nowMs: number,
+): Promise<Fields> | undefined {
   if (authentication.kind !== "identified" || authentication.source !== "cookie" || authentication.person === undefined) return undefined;
   const { session, tokenIssuedAt } = authentication.person;
   if (nowMs < tokenIssuedAt + TOKEN_RENEWAL_MS) return undefined;
-  return tokens.renew(session, application).then((token) => ["Set-Cookie", setApplicationCookie(application.cookie, token, tokenEnd(session, nowMs), nowMs)]);
+  return tokens
+    .renew(session, application)
+    .then((token) => ["Set-Cookie", setApplicationCookie(application.cookie, token, tokenEnd(session, nowMs), nowMs)]);
 }

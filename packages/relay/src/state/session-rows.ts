@@ -47,7 +47,17 @@ export function createSessionRows(db: Database): SessionRows {
     load: () => (select.all() as Row[]).map(readRow),
     save({ session, secretHash, seenAt, refreshToken }) {
       const { id, identity, createdAt, expiresAt, claimsAt, providerSessionId } = session;
-      upsert.run(id, secretHash, writeIdentity(identity), createdAt, expiresAt, claimsAt, seenAt, providerSessionId ?? null, refreshToken ?? null);
+      upsert.run(
+        id,
+        secretHash,
+        writeIdentity(identity),
+        createdAt,
+        expiresAt,
+        claimsAt,
+        seenAt,
+        providerSessionId ?? null,
+        refreshToken ?? null,
+      );
     },
     remove: (id) => void remove.run(id),
     seen: (id, atMs) => void setSeen.run(atMs, id),
@@ -58,13 +68,15 @@ export function createSessionRows(db: Database): SessionRows {
 export function writeIdentity(identity: Omit<PersonIdentity, "sessionId">): string {
   const { provider, subject, email, name, groups, authMethods, claims } = identity;
   const text = JSON.stringify({ provider, subject, email, name, groups, authMethods, claims });
-  if (text.length > MAX_IDENTITY_LENGTH) throw new SallyportError("ERR_SESSION_INPUT", "The claims of this person are larger than a session may hold.");
+  if (text.length > MAX_IDENTITY_LENGTH)
+    throw new SallyportError("ERR_SESSION_INPUT", "The claims of this person are larger than a session may hold.");
   return text;
 }
 
 /** @param key 32 bytes that nothing else uses */
 export function sealToken(key: Uint8Array, sessionId: string, token: string): Uint8Array {
-  if (token.length > MAX_REFRESH_TOKEN_LENGTH) throw new SallyportError("ERR_SESSION_INPUT", "The provider's refresh token is longer than a session may hold.");
+  if (token.length > MAX_REFRESH_TOKEN_LENGTH)
+    throw new SallyportError("ERR_SESSION_INPUT", "The provider's refresh token is longer than a session may hold.");
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(sessionId, "utf8"));
   return Buffer.concat([nonce, cipher.update(token, "utf8"), cipher.final(), cipher.getAuthTag()]);
@@ -106,7 +118,8 @@ function readRow(row: Row): SessionRow {
 function readIdentity(sessionId: string, text: string): PersonIdentity {
   try {
     const { provider, subject, email, name, groups, authMethods, claims } = JSON.parse(text) as Omit<PersonIdentity, "kind" | "sessionId">;
-    if (typeof provider !== "string" || typeof subject !== "string" || typeof claims !== "object" || claims === null) throw new TypeError("identity");
+    if (typeof provider !== "string" || typeof subject !== "string" || typeof claims !== "object" || claims === null)
+      throw new TypeError("identity");
     return { kind: "person", provider, subject, email, name, groups, authMethods, claims, sessionId };
   } catch (cause) {
     throw new SallyportError("ERR_STATE_CORRUPT", "A session in the state database cannot be read; restore a backup.", { cause });

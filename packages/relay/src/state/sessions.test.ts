@@ -31,7 +31,16 @@ function opened(): State {
 }
 
 function login(subject = "u1", changes: Partial<NewSession> = {}): NewSession {
-  const identity = { kind: "person", provider: "corp", subject, email: `${subject}@example.com`, name: undefined, groups: ["eng"], authMethods: undefined, claims: { team: "a" } } as const;
+  const identity = {
+    kind: "person",
+    provider: "corp",
+    subject,
+    email: `${subject}@example.com`,
+    name: undefined,
+    groups: ["eng"],
+    authMethods: undefined,
+    claims: { team: "a" },
+  } as const;
   return { identity, expiresAt: clock.now() + DAY, providerSessionId: undefined, refreshToken: undefined, ...changes };
 }
 
@@ -220,7 +229,8 @@ describe("with a full disk", () => {
     const { session } = store.create(login("u1"));
     full(db);
     expect(() => {
-      for (let n = 0; n < 100; n++) store.create(login(`u${n}`, { identity: { ...login().identity, claims: { text: "x".repeat(2_000) } } }));
+      for (let n = 0; n < 100; n++)
+        store.create(login(`u${n}`, { identity: { ...login().identity, claims: { text: "x".repeat(2_000) } } }));
     }).toThrow(expect.objectContaining({ code: "ERR_STATE_WRITE" }));
     // A trigger stands in for a disk that refuses the deletion.
     db.prepare("PRAGMA max_page_count = 1000000").get();
@@ -242,6 +252,8 @@ describe("with a full disk", () => {
     const store = createSessionStore({ db, clock, sealingKey, onError: () => {} });
     store.create(login());
     db.prepare("UPDATE sessions SET identity = '{}'").run();
-    expect(() => createSessionStore({ db, clock, sealingKey, onError: () => {} })).toThrow(expect.objectContaining({ code: "ERR_STATE_CORRUPT" }));
+    expect(() => createSessionStore({ db, clock, sealingKey, onError: () => {} })).toThrow(
+      expect.objectContaining({ code: "ERR_STATE_CORRUPT" }),
+    );
   });
 });

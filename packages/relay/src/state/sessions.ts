@@ -98,12 +98,20 @@ class Sessions implements SessionStore, SessionMaintenance {
 
   create(input: NewSession): { readonly session: Session; readonly secret: string } {
     const now = this.#clock.now();
-    if (!Number.isSafeInteger(input.expiresAt) || input.expiresAt <= now) throw new SallyportError("ERR_SESSION_INPUT", "A session must end in the future.");
+    if (!Number.isSafeInteger(input.expiresAt) || input.expiresAt <= now)
+      throw new SallyportError("ERR_SESSION_INPUT", "A session must end in the future.");
     this.#makeRoom(input.identity);
     const id = randomBytes(ID_BYTES).toString("base64url");
     const secret = SESSION_SECRET_PREFIX + randomBytes(SECRET_BYTES).toString("base64url");
     const identity: PersonIdentity = { ...input.identity, sessionId: id };
-    const session: Session = { id, identity, createdAt: now, expiresAt: input.expiresAt, claimsAt: now, providerSessionId: input.providerSessionId };
+    const session: Session = {
+      id,
+      identity,
+      createdAt: now,
+      expiresAt: input.expiresAt,
+      claimsAt: now,
+      providerSessionId: input.providerSessionId,
+    };
     const refreshToken = input.refreshToken === undefined ? undefined : sealToken(this.#sealingKey, id, input.refreshToken);
     const entry: Entry = { session, secretHash: digest(secret), refreshToken, seenAt: now };
     // What opens a door is stored before it opens.
