@@ -55,18 +55,21 @@ async function readUserinfo(configuration: Configuration, accessToken: string, s
   return await fetchUserInfo(configuration, accessToken, subject);
 }
 
-const EMAIL_CLAIMS = ["email", "email_verified", "xms_edov"] as const;
+const VERIFIED_CLAIMS = ["email_verified", "xms_edov"] as const;
+const EMAIL_CLAIMS = ["email", ...VERIFIED_CLAIMS] as const;
 
 /** The signed source wins; an email and the word that it is verified never come from two sources. */
 function merge(idToken: Claims, userinfo: Claims): Claims {
-  const source =
-    idToken["email"] === undefined || (idToken["email_verified"] === undefined && idToken["email"] === userinfo["email"])
-      ? userinfo
-      : idToken;
-  const email = Object.fromEntries(
-    EMAIL_CLAIMS.map((name) => [name, source[name] ?? (source === userinfo && name === "xms_edov" ? idToken[name] : undefined)]),
-  );
-  return { ...userinfo, ...idToken, ...email };
+  const merged: Record<string, unknown> = { ...userinfo, ...idToken };
+  const same = idToken["email"] === userinfo["email"] && idToken["email_verified"] === undefined;
+  const source = idToken["email"] === undefined || same ? { ...idToken, ...userinfo } : idToken;
+  for (const name of EMAIL_CLAIMS) {
+    if (source[name] === undefined) delete merged[name];
+    else merged[name] = source[name];
+  }
+  // Without an email of its own the ID token verifies nobody's.
+  if (idToken["email"] === undefined && userinfo["email_verified"] === undefined) for (const name of VERIFIED_CLAIMS) delete merged[name];
+  return merged;
 }
 
 /** The time and strength of the login are not renewed. */

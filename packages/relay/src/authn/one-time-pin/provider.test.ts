@@ -200,7 +200,14 @@ describe("by SMTP", () => {
         for (const line of chunk.toString().split("\r\n").slice(0, -1)) {
           said.push(line);
           if (inMail && line !== ".") continue;
-          const answer = line === "DATA" ? "354 go on" : refuse !== undefined && line.startsWith("RCPT") ? refuse : "250 ok";
+          const answer =
+            line === "DATA"
+              ? "354 go on"
+              : line === "STARTTLS"
+                ? "454 no TLS here"
+                : refuse !== undefined && line.startsWith("RCPT")
+                  ? refuse
+                  : "250 ok";
           inMail = line === "DATA";
           socket.write(`${answer}\r\n`);
         }
@@ -236,7 +243,8 @@ describe("by SMTP", () => {
   it("no code leaves for another machine without TLS", async () => {
     const { port, said } = await mailServer();
     // A name that is no loopback name by its spelling, and leads there all the same.
-    await expect(smtpDelivery(smtp(port, "[::ffff:127.0.0.1]"))(MAIL)).rejects.toThrow(/did not take the mail/);
+    await expect(smtpDelivery(smtp(port, "[::ffff:127.0.0.1]"))(MAIL)).rejects.toThrow(/^the mail server did not take the mail: ETLS 454$/);
+    expect(said).toContain("STARTTLS");
     expect(said.join("\n")).not.toMatch(/RCPT|012345/);
   });
 });

@@ -26,6 +26,7 @@ export class OneTimePinProvider implements PinProvider {
   readonly kind = "pin";
   readonly name: string;
   readonly label: string;
+  readonly delivery: "mail" | "terminal";
   readonly #options: OneTimePinOptions;
   readonly #challenges: PinChallenges;
   readonly #mails: { readonly perAddress: WindowLimit; readonly perSource: WindowLimit };
@@ -35,6 +36,7 @@ export class OneTimePinProvider implements PinProvider {
     const { clock, config } = options;
     this.name = config.name;
     this.label = config.label;
+    this.delivery = config.delivery;
     this.#options = options;
     this.#challenges = new PinChallenges(clock);
     const limit = (max: number): WindowLimit => new WindowLimit({ max, windowMs: WINDOW_MS, maxKeys: MAX_KEYS, clock });
