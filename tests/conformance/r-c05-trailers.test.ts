@@ -29,7 +29,7 @@ test("R-C5: a harmless trailer arrives as a trailer, over HTTP/1.1 and HTTP/2", 
   client.send(write("/x", { fields: ["TE: trailers"] }));
   const raw = await client.untilClosed();
   expect(raw).toMatch(/\r\n0\r\nX-Sum: 42\r\n\r\n$/);
-  expect(raw.slice(0, raw.indexOf("\r\n\r\n"))).not.toContain("42");
+  expect(raw.slice(0, raw.indexOf("\r\n\r\n"))).not.toContain("X-Sum: 42");
   const answer = await http2Ask(bed(), [...pseudo("/x"), "te", "trailers"]);
   expect([answer.headers["x-sum"], answer.trailers["x-sum"]]).toEqual([undefined, "42"]);
 });

@@ -59,7 +59,7 @@ test.each(["/admin?%0d%0aSet-Cookie:x=1", "/admin/%22%3E%3Cscript%3E", "/staff/'
     client.send(write(target, { fields: ["Accept: text/html", "User-Agent: <script>\xff", "X-Request-Id: forged\tid"] }));
     const raw = await client.untilClosed();
     const head = raw.slice(0, raw.indexOf("\r\n\r\n"));
-    expect(head).not.toMatch(/script|set-cookie|forged|%0d/i);
+    expect(head).not.toMatch(/<script|x=1|forged|%0d/i);
     for (const line of head.split("\r\n").slice(1)) expect(line).toMatch(/^[A-Za-z-]+: [\x20-\x7e]*$/);
     expect(raw).not.toContain("<script>");
   },
