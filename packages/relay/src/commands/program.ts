@@ -8,6 +8,7 @@ import { registerCheckCommand } from "./check.ts";
 import { registerCredentialCommand } from "./credential.ts";
 import { registerExplainCommand } from "./explain.ts";
 import { registerKeysCommand } from "./keys.ts";
+import { registerProviderCommand } from "./provider.ts";
 import { registerRestoreCommand } from "./restore.ts";
 import { registerSchemaCommand } from "./schema.ts";
 import { registerServeCommand } from "./serve.ts";
@@ -64,7 +65,7 @@ type Register = (program: Command) => void;
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
   ["Run:", [registerServeCommand, registerStatusCommand]],
-  ["Configure:", [registerCheckCommand, registerExplainCommand, registerSchemaCommand]],
+  ["Configure:", [registerCheckCommand, registerExplainCommand, registerSchemaCommand, registerProviderCommand]],
   ["Credentials and keys:", [registerCredentialCommand, registerServiceTokenCommand, registerSessionCommand, registerKeysCommand]],
   ["Records and state:", [registerAuditCommand, registerBackupCommand, registerRestoreCommand]],
 ];
