@@ -1,6 +1,6 @@
-// `npm start`: the whole of Sallyport on this machine: a relay, a connector that reaches it outbound only, and two
-// private services, one open and one behind a service token. `npm start -- --once` sends real requests through
-// every leg instead, says what each saw, and ends.
+// `npm start`: the whole of Sallyport on this machine: a relay, a connector that reaches it outbound only, and private
+// services, one open, one behind a sign-in whose code this terminal shows, one behind a service token.
+// `npm start -- --once` sends real requests through every leg instead, says what each saw, and ends.
 
 import { parseArgs } from "node:util";
 import { startConnector } from "../tests/harness/connector.ts";
@@ -8,6 +8,7 @@ import { startRelay } from "../tests/harness/relay.ts";
 import { freePort } from "../tests/harness/scratch.ts";
 import { LEGS } from "./demo/legs.ts";
 import type { Demo } from "./demo/legs.ts";
+import { SIGN_IN_CODE } from "./demo/sign-in.ts";
 import { startPrivateService } from "./demo/private-service.ts";
 
 const PREFERRED_PORT = 8080;
@@ -36,12 +37,28 @@ function readArguments(): Arguments | "help" | "invalid" {
   }
 }
 
+/** Whoever can read this terminal can sign in, as anybody: for one machine, never for a network. */
+const SIGN_IN = {
+  identityProviders: [{ name: "email", type: "one-time-pin", delivery: "terminal" }],
+  policies: [
+    { name: "public", action: "bypass", include: [{ everyone: true }] },
+    { name: "programs", action: "service", include: [{ anyServiceToken: true }] },
+    { name: "signed-in", action: "allow", include: [{ everyone: true }] },
+  ],
+};
+
 async function startDemo(stack: AsyncDisposableStack, port: number): Promise<Demo> {
-  const applications = [{ name: "hello" }, { name: "api", policies: ["programs", "staff"] }];
-  const relay = await startRelay(stack, { applications, port });
+  const applications = [
+    { name: "hello" },
+    { name: "notes", policies: ["signed-in"] },
+    { name: "api", policies: ["programs", "signed-in"] },
+  ];
+  const relay = await startRelay(stack, { applications, port, config: SIGN_IN });
   const token = await relay.createServiceToken("demo");
   const servicePort = await startPrivateService(stack);
-  const connector = await startConnector(stack, relay, { services: { hello: "hello", api: `http://127.0.0.1:${servicePort}` } });
+  const connector = await startConnector(stack, relay, {
+    services: { hello: "hello", notes: "hello", api: `http://127.0.0.1:${servicePort}` },
+  });
   return { relay, connector, token };
 }
 
@@ -61,12 +78,13 @@ async function runLegs(demo: Demo): Promise<readonly string[]> {
 
 function explain({ relay, token }: Demo): string {
   return `
-A relay, a connector and two private services are running.
+A relay, a connector and three private services are running. Open in a browser:
 
-  open to everybody      http://${relay.host("hello")}/
-  behind a service token http://${relay.host("api")}/
+  http://${relay.host("notes")}/   asks you to sign in: type any email address, read the code here
+  http://${relay.host("hello")}/   open to everybody
+  http://${relay.host("auth")}/    your applications, and the way out
 
-Try the second one without a token, then with it:
+Programs call http://${relay.host("api")}/ with a service token. Try it without, then with it:
 
   curl -i http://${relay.host("api")}/
   curl -i -H 'Sallyport-Client-Id: ${token.clientId}' \\
@@ -107,6 +125,9 @@ async function main(): Promise<number> {
     return failed.length === 0 ? 0 : 1;
   }
   process.stdout.write(explain(demo));
+  demo.relay.program.onLine((line) => {
+    if (SIGN_IN_CODE.test(line)) process.stdout.write(`\n  ${line}\n`);
+  });
   const ended = Promise.race([demo.relay.program.exited, demo.connector.program.exited]);
   const why = await Promise.race([stopped.then(() => "interrupted" as const), ended.then(() => "ended" as const)]);
   if (why === "interrupted") return 0;

@@ -10,6 +10,7 @@ import { within } from "../../tests/harness/scratch.ts";
 import { answer, openVisit, visit } from "../../tests/harness/visitor.ts";
 import { nextMessage, openWebSocket } from "../../tests/harness/websocket.ts";
 import type { Greeting } from "./private-service.ts";
+import { Visitor } from "./sign-in.ts";
 
 export interface Demo {
   readonly relay: Relay;
@@ -63,6 +64,29 @@ async function withToken({ relay, token }: Demo): Promise<string> {
   must(!names.includes("sallyport-client-secret"), "the secret reached the private service");
   must(!headers.includes(token.clientSecret), "the secret reached the private service");
   return `200, the service saw ${path} from ${headers[headers.findIndex((name) => /^x-forwarded-for$/i.test(name)) + 1] ?? "nobody"}`;
+}
+
+async function programBeforeSignIn({ relay }: Demo): Promise<string> {
+  const refused = await visit(relay, "notes", "/", { headers: { accept: "application/json" } });
+  must(refused.status === 401, `expected 401, got ${refused.status}`);
+  const { login_url: loginUrl } = refused.json() as { readonly login_url?: string };
+  must(loginUrl?.startsWith(relay.authUrl) === true, `expected a login_url, got ${refused.text()}`);
+  return `401 ${String(refused.headers["sallyport-error"])}, login_url ${loginUrl}`;
+}
+
+async function browserSignsIn({ relay }: Demo): Promise<string> {
+  const visitor = new Visitor(relay);
+  await visitor.signIn("notes", "/?first=1", "visitor@example.com");
+  must(visitor.page.status === 200, `expected 200 after sign-in, got ${visitor.page.status}: ${visitor.page.text()}`);
+  const { redirects } = visitor;
+  await visitor.open("api", "/");
+  must(visitor.page.status === 200, `expected the second application without another login, got ${visitor.page.status}`);
+  await visitor.signOut();
+  await visitor.open("notes", "/");
+  must(visitor.page.text().includes('name="email"'), `expected to be asked to sign in after logout, got ${visitor.page.status}`);
+  const after = await visitor.ask("notes", "/", "application/json");
+  must(after.status === 401, `expected 401 after logout, got ${after.status}`);
+  return `200 after ${redirects} redirects and a code from the terminal; second application without login; logout, then 401`;
 }
 
 async function webSocket({ relay }: Demo): Promise<string> {
@@ -160,6 +184,8 @@ export const LEGS: readonly Leg[] = [
   { name: "protected, no token", run: withoutToken },
   { name: "protected, wrong token", run: withWrongToken },
   { name: "protected, service token", run: withToken },
+  { name: "sign-in, program", run: programBeforeSignIn },
+  { name: "sign-in, browser", run: browserSignsIn },
   { name: "forged identity headers", run: spoofedIdentity },
   { name: "WebSocket", run: webSocket },
   { name: "server-sent events", run: serverSentEvents },

@@ -261,6 +261,29 @@ describe("with one provider that the browser is sent to", () => {
       expect((await browser.go(relay.url("notes"))).status).toBe(LET_IN);
     });
 
+    it("of one application ends its token, and leaves the others and the session alone (A8)", async () => {
+      await signIn(relay.url("notes"));
+      await browser.go(relay.url("wiki"));
+      const stolen = new Browser();
+      stolen.jars.set("notes.relay.localhost", new Map(browser.jars.get("notes.relay.localhost")));
+      const form = await browser.go(relay.url("notes", "/.sallyport/logout"));
+      expect((await stolen.go(relay.url("notes"))).status).toBe(LET_IN);
+      const foreign = await browser.submit(
+        form,
+        {},
+        { headers: { "sec-fetch-site": "same-site", origin: relay.url("wiki").slice(0, -1) } },
+      );
+      expect([foreign.status, foreign.headers["sallyport-error"]]).toEqual([403, "ERR_LOGIN_FORM"]);
+      const done = await browser.submit(form, {});
+      expect(done.body).toContain("You are signed out");
+      expect(browser.cookie("notes", "Sallyport_Authorization")).toBeUndefined();
+      expect(locationOf(await stolen.go(relay.url("notes"), { follow: false }))).toMatch(/^http:\/\/auth/);
+      expect((await browser.go(relay.url("wiki"))).status).toBe(LET_IN);
+      // The session of this browser still opens it, in the same second too.
+      expect((await browser.go(relay.url("notes", "/again"))).status).toBe(LET_IN);
+      expect((await browser.go(relay.url("notes", "/again"), { follow: false })).status).toBe(LET_IN);
+    });
+
     it("by the provider's back channel ends that person's sessions (R-F10)", async () => {
       await signIn(relay.url("notes"));
       const post = async (path: string, form: Record<string, string>): Promise<Page> =>
@@ -273,6 +296,34 @@ describe("with one provider that the browser is sent to", () => {
       expect([done.status, done.headers["cache-control"]]).toEqual([200, "no-store"]);
       expect(locationOf(await browser.go(relay.url("notes")))).toMatch(/^https:\/\/corp\.idp/);
     });
+  });
+
+  it("every login, failed login and logout is an event of the record, without a secret in it (R-M3)", async () => {
+    await signIn(relay.url("notes"));
+    const secrets = ["auth", "notes"].flatMap((host) => [...(browser.jars.get(`${host}.relay.localhost`)?.values() ?? [])]);
+    await browser.submit(await browser.go(relay.url("notes", "/.sallyport/logout")), {});
+    await browser.submit(await browser.go(relay.url("auth", "/logout")), { scope: "session" });
+    const failing = new URL(callbackOf(locationOf(await browser.go(relay.url("notes"))), "x", { error: "access_denied" }));
+    failing.searchParams.delete("code");
+    await browser.go(failing.href);
+    await browser.go(relay.url("auth", "/callback/corp?code=a&state=b"));
+    await relay.relay.close("test", 0);
+    const lines = relay.records();
+    const events = lines.filter(({ kind }) => kind === "event");
+    const types = events.map(({ type }) => type).filter((type) => /^(?:login|logout|session)/.test(String(type)));
+    expect(types).toEqual(["login.succeeded", "logout.application", "session.ended", "logout", "login.failed", "login.refused"]);
+    expect(events.find(({ type }) => type === "login.succeeded")).toMatchObject({
+      actor: "corp|ann",
+      provider: "corp",
+      subject: "ann",
+      email: "ann@example.com",
+      application: "notes",
+      sourceIp: "127.0.0.1",
+      requestId: expect.any(String),
+    });
+    expect(events.find(({ type }) => type === "login.failed")).toMatchObject({ provider: "corp", reason: "refused-by-provider" });
+    for (const secret of secrets) expect(JSON.stringify(lines)).not.toContain(secret);
+    expect(lines.some(({ decision }) => decision === "login")).toBe(true);
   });
 
   it("the launcher lists what this person may open, and nothing else", async () => {

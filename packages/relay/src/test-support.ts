@@ -1,8 +1,10 @@
 // For tests of sign-in: a whole relay in this process on a port of loopback, identity providers in memory, and a browser
 // that keeps cookies by host, follows redirects and submits forms. Not part of the program.
 
+import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { systemClock } from "@sallyport/shared/clock";
 import { pino } from "pino";
 import type {
@@ -104,6 +106,8 @@ export interface TestRelay extends AsyncDisposable {
   readonly relay: Relay;
   readonly folder: ConfigFolder;
   url(host: string, path?: string): string;
+  /** Written so far. */
+  records(): readonly Readonly<Record<string, unknown>>[];
 }
 
 const PROVIDERS: Readonly<Record<string, string>> = {
@@ -152,8 +156,13 @@ export async function startTestRelay(providers: readonly IdentityProvider[], mor
     relay,
     folder,
     url: (host, path = "/") => `http://${host}.relay.localhost:${port}${path}`,
+    records() {
+      const files = join(folder.path, "data", "records");
+      const lines = readdirSync(files).flatMap((file) => readFileSync(join(files, file), "utf8").split("\n"));
+      return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Record<string, unknown>);
+    },
     async [Symbol.asyncDispose]() {
-      await relay.close("test", 0);
+      await relay.close("test", 0).catch(() => undefined);
       folder[Symbol.dispose]();
     },
   };

@@ -70,4 +70,12 @@ export const MIGRATIONS: readonly string[] = [
     refresh_token BLOB
   ) STRICT;
   `,
+  `
+  CREATE TABLE application_logouts (
+    session_id TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (session_id, audience)
+  ) STRICT;
+  `,
 ];

@@ -2,6 +2,7 @@
 // The interfaces beside this file are the seam behind which several relays could share their state.
 
 import { systemClock, type Clock, type Timer } from "@sallyport/shared/clock";
+import { type ApplicationLogouts, createApplicationLogouts } from "./application-logouts.ts";
 import { type CredentialStore, createCredentialStore } from "./credentials.ts";
 import { removeStaleCopies } from "./copies.ts";
 import { type Database, openDatabase } from "./database.ts";
@@ -35,6 +36,7 @@ export interface State {
   readonly serviceTokens: ServiceTokenStore;
   readonly keys: KeyStore;
   readonly sessions: SessionStore & SessionMaintenance;
+  readonly logouts: ApplicationLogouts;
   readonly events: EventIndex;
   /** The newest sealed batch of the record (observe/record.ts), kept apart from the files it vouches for. */
   readonly recordHead: { read(): string | undefined; write(head: string): void };
@@ -62,6 +64,10 @@ function assemble(db: Database, folder: string, clock: Clock, onError: (error: u
   const serviceTokens = createServiceTokenStore(db, clock);
   const keys = createKeyStore(db, clock);
   const sessions = createSessionStore({ db, clock, sealingKey: keys.secret("session-refresh-token"), onError });
+  const logouts = createApplicationLogouts(db, clock);
+  sessions.onChanged(({ id }, end) => {
+    if (end !== undefined) logouts.forget(id);
+  });
   const events = createEventIndex(db);
 
   const flush = (): void => {
@@ -88,6 +94,7 @@ function assemble(db: Database, folder: string, clock: Clock, onError: (error: u
     serviceTokens,
     keys,
     sessions,
+    logouts,
     events,
     recordHead: {
       read: () => {

@@ -84,6 +84,7 @@ export function handleApplicationLogout(context: LoginContext, visit: LoginVisit
   const problem = formProblem(context, visit, holder, target.origin);
   if (problem !== undefined) return { kind: "refusal", code: "ERR_LOGIN_FORM", reason: problem, application: target.name };
   const { provider, subject } = session.identity;
+  context.services.leave(session, target);
   context.services.event("logout.application", `${provider}|${subject}`, {
     ...personFields(session),
     application: target.name,

@@ -103,6 +103,8 @@ export interface LoginServices {
   /** Applications with a plain host name, for the launcher, in the order of the configuration. */
   targets(): Iterable<LoginTarget>;
   issueToken(session: Session, target: LoginTarget): Promise<string>;
+  /** Ends what a session was given for one application; the session goes on. @throws ERR_STATE_WRITE */
+  leave(session: Session, target: LoginTarget): void;
   /** Whose token this request's cookie holds for the application; undefined: nobody's that is valid. */
   sessionOf(fields: Fields, target: LoginTarget): Session | undefined;
   /** A security event, for the record. */

@@ -1,0 +1,88 @@
+// A visitor of `npm start -- --once` who signs in like a browser: keeps cookies by host, follows redirects, submits forms,
+// and reads the code where the relay shows it.
+
+import type { Relay } from "../../tests/harness/relay.ts";
+import { visit, type Visit } from "../../tests/harness/visitor.ts";
+
+/** How the relay shows a code on its terminal. */
+export const SIGN_IN_CODE = /^Code for (\S+) \([^)]*\): ([0-9]+)$/;
+const MAX_REDIRECTS = 20;
+
+export class Visitor {
+  readonly #relay: Relay;
+  /** By application. */
+  readonly #cookies = new Map<string, Map<string, string>>();
+  #application = "";
+  #page: Visit | undefined;
+  redirects = 0;
+
+  constructor(relay: Relay) {
+    this.#relay = relay;
+  }
+
+  get page(): Visit {
+    if (this.#page === undefined) throw new Error("no page was opened yet");
+    return this.#page;
+  }
+
+  /** Opens an application's page and follows where it leads. */
+  async open(application: string, path: string): Promise<void> {
+    await this.#follow(await this.ask(application, path, "text/html"));
+  }
+
+  /** One request with this visitor's cookies. */
+  async ask(application: string, path: string, accept: string, form?: Readonly<Record<string, string>>): Promise<Visit> {
+    const jar = this.#cookies.get(application) ?? new Map<string, string>();
+    this.#cookies.set(application, jar);
+    this.#application = application;
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+    const headers = { accept, cookie, ...(form === undefined ? {} : FORM_HEADERS) };
+    const body = form === undefined ? "" : new URLSearchParams(form).toString();
+    const answer = await visit(this.#relay, application, path, { method: form === undefined ? "GET" : "POST", headers, body });
+    for (const line of answer.headers["set-cookie"] ?? []) {
+      const [pair = ""] = line.split(";");
+      const equals = pair.indexOf("=");
+      if (/max-age=0/i.test(line)) jar.delete(pair.slice(0, equals));
+      else jar.set(pair.slice(0, equals), pair.slice(equals + 1));
+    }
+    return answer;
+  }
+
+  async signIn(application: string, path: string, email: string): Promise<void> {
+    await this.open(application, path);
+    await this.#submit({ email });
+    const line = await this.#relay.program.line(new RegExp(`^Code for ${email.replaceAll(".", "\\.")} `));
+    await this.#submit({ pin: SIGN_IN_CODE.exec(line)?.[2] ?? "" });
+  }
+
+  async signOut(): Promise<void> {
+    await this.open("auth", "/logout");
+    await this.#submit({ scope: "session" });
+  }
+
+  async #submit(values: Readonly<Record<string, string>>): Promise<void> {
+    const html = this.page.text();
+    const action = /<form[^>]* action="([^"]+)"/.exec(html)?.[1];
+    if (action === undefined) throw new Error(`expected a form, got ${this.page.status}: ${html}`);
+    const form: Record<string, string> = {};
+    for (const [, name = "", value = ""] of html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)) form[name] = value;
+    await this.#follow(
+      await this.ask(this.#application, new URL(action, this.#relay.authUrl).pathname, "text/html", { ...form, ...values }),
+    );
+  }
+
+  async #follow(first: Visit): Promise<void> {
+    this.#page = first;
+    for (let hop = 0; hop < MAX_REDIRECTS; hop++) {
+      const next = this.page.headers.location ?? /^0;url=(.+)$/.exec(String(this.page.headers["refresh"] ?? ""))?.[1];
+      if (next === undefined) return;
+      this.redirects += 1;
+      const { hostname, pathname, search } = new URL(next);
+      this.#page = await this.ask(hostname.split(".")[0] ?? "", pathname + search, "text/html");
+    }
+    throw new Error(`more than ${MAX_REDIRECTS} redirects`);
+  }
+}
+
+/** As browsers send forms from pages with the referrer policy no-referrer. */
+const FORM_HEADERS = { "content-type": "application/x-www-form-urlencoded", origin: "null", "sec-fetch-site": "same-origin" };
