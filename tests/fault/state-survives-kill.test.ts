@@ -31,7 +31,7 @@ function writeUntilKilled(folder: string, lines: number): Promise<readonly strin
   });
 }
 
-test(`${ROUNDS} kills at different moments lose no acknowledged credential, token, revocation or key`, async () => {
+test(`${ROUNDS} kills at different moments lose no acknowledged credential, token, session, revocation or key`, async () => {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-kill-"));
   const expected = {
     open: new Set<string>(),
@@ -39,6 +39,9 @@ test(`${ROUNDS} kills at different moments lose no acknowledged credential, toke
     token: new Set<string>(),
     revoked: new Set<string>(),
     key: new Set<string>(),
+    session: new Set<string>(),
+    ending: new Set<string>(),
+    ended: new Set<string>(),
   };
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -55,11 +58,15 @@ test(`${ROUNDS} kills at different moments lose no acknowledged credential, toke
       const tokens = new Set(state.serviceTokens.list().map((token) => token.clientId));
       const keys = new Set(state.keys.list().map((key) => key.kid));
       const root = Buffer.from(state.keys.rootPublicKey).toString("hex");
+      const sessions = new Set(state.sessions.list({}, Number.POSITIVE_INFINITY).map(({ id }) => id));
       state.close();
       expect([...expected.open]).toEqual([root]);
       expect([...expected.credential].filter((id) => !credentials.has(id))).toEqual([]);
       expect([...expected.token].filter((id) => !tokens.has(id))).toEqual([]);
       expect([...expected.revoked].filter((id) => credentials.get(id)?.revokedAt === undefined)).toEqual([]);
+      // One whose end was under way may be either; one whose end was acknowledged is gone for good (R-I5).
+      expect([...expected.session].filter((id) => !sessions.has(id) && !expected.ending.has(id))).toEqual([]);
+      expect([...expected.ended].filter((id) => sessions.has(id))).toEqual([]);
       expect([...expected.key].filter((kid) => !keys.has(kid))).toEqual([]);
     }
     expect(expected.credential.size).toBeGreaterThan(1_000);
