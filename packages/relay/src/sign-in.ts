@@ -5,6 +5,8 @@ import type { Clock } from "@sallyport/shared/clock";
 import { readCookie } from "@sallyport/shared/http/cookies";
 import type { Fields } from "@sallyport/shared/http/fields";
 import type { ApplicationTokens } from "./authn/application-token.ts";
+import { CliFlow } from "./authn/cli/flow.ts";
+import { LoginContext } from "./authn/login/context.ts";
 import { LoginFlow } from "./authn/login/flow.ts";
 import type { LoginAnswer, LoginServices, LoginTarget } from "./authn/login/types.ts";
 import type { IdentityProvider } from "./authn/provider.ts";
@@ -42,7 +44,12 @@ export interface SignIn {
 export function createSignIn(options: SignInOptions): SignIn {
   const { clock, state, runtime } = options;
   const targets = { now: () => clock.now(), lastSeenAt: (id: string) => state.sessions.lastSeenAt(id) };
-  const flow = new LoginFlow(servicesOf(options, targets));
+  const services = servicesOf(options, targets);
+  const flow = new LoginFlow(services);
+  const cli = new CliFlow(new LoginContext(services), (token, { aud }) => {
+    const result = options.tokens.verify(token, aud);
+    return result.kind === "valid" ? result.session : undefined;
+  });
   const targetOf = ({ hostname }: CanonicalRequest, application: Application): LoginTarget =>
     loginTarget(targets, runtime(), application, hostname);
   return {
@@ -52,12 +59,12 @@ export function createSignIn(options: SignInOptions): SignIn {
     },
     loginUrl: (canonical, application) => flow.loginUrl(targetOf(canonical, application)),
     serveAuthHost(request, canonical) {
-      const route = flow.onAuthHost(canonical.target.pathname);
+      const route = flow.onAuthHost(canonical.target.pathname) ?? cli.onAuthHost(canonical.target.pathname);
       if (route !== undefined) serveLogin(route, request, canonical);
       return route !== undefined;
     },
     serveApplicationHost(request, canonical) {
-      const route = flow.onApplicationHost(canonical.target.pathname);
+      const route = flow.onApplicationHost(canonical.target.pathname) ?? cli.onApplicationHost(canonical.target.pathname);
       if (route !== undefined) serveLogin(route, request, canonical);
       return route !== undefined;
     },

@@ -12,7 +12,8 @@ export interface OwnLocation {
   readonly path: string;
 }
 
-const ORIGIN = /^https?:\/\/[a-z0-9.-]+(?::[1-9][0-9]{0,4})?$/;
+/** One of our hosts, or the IPv6 loopback address, where a command line may wait for its answer (R-E4). */
+const ORIGIN = /^(?:https?:\/\/[a-z0-9.-]+(?::[1-9][0-9]{0,4})?|http:\/\/\[::1\]:[1-9][0-9]{0,4})$/;
 const VISIBLE = /^\/[\x21-\x7e]*$/;
 /** Another slash in second place, whatever a browser drops between or takes for one. */
 const SECOND_SLASH = /^\/[\s\u200b-\u200f\ufeff]*[/\\]/u;

@@ -6,7 +6,7 @@ import type { Clock } from "@sallyport/shared/clock";
 import { SallyportError } from "@sallyport/shared/errors";
 
 /** Each is refused where another is expected (R-G3). */
-export type SealPurpose = "login-request" | "provider-state" | "pin-challenge";
+export type SealPurpose = "login-request" | "provider-state" | "pin-challenge" | "cli-request";
 
 /** Longest content, in bytes of its JSON. The sealed text is a third longer and has to fit into URLs. */
 export const MAX_SEALED_CONTENT_BYTES = 2_048;
