@@ -2,6 +2,8 @@
 // streams that are open included (A4, A5, A8, R-F9, R-I1 to R-I4). The wall clock is moved; nothing sleeps.
 
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import type { ClientHttp2Stream } from "node:http2";
 import { setImmediate } from "node:timers/promises";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { RawClient } from "../harness/raw-client.ts";
@@ -9,7 +11,7 @@ import { eventually } from "../harness/scratch.ts";
 import { type Bed, useBed } from "./support/bed.ts";
 import { claims, COOKIE, MINUTES, People, peopleOptions } from "./support/people.ts";
 import type { RecordedRequest } from "./support/origin.ts";
-import { ask, expectDenied, expectForwarded, expectRefusal } from "./support/visit.ts";
+import { ask, expectDenied, expectForwarded, expectRefusal, http2Session, pseudo } from "./support/visit.ts";
 import { write, type WireResponse } from "./support/wire.ts";
 
 const stack = new AsyncDisposableStack();
@@ -166,7 +168,7 @@ describe("A5: how long a login counts", () => {
 
 describe("R-I2: revocation reaches what is open", () => {
   const people = new People();
-  const bed = useBed(peopleOptions(people, ["ann", "bob"], stack));
+  const bed = useBed(peopleOptions(people, ["ann", "bob", "eve"], stack));
 
   test("WebSocket (with 1008), event stream and a program's stream of that person end within 5 s, nobody else's", async () => {
     bed().open.respond = (request, socket) => {
@@ -196,6 +198,25 @@ describe("R-I2: revocation reaches what is open", () => {
     await expectForwarded(bed(), write("/", { host: WIKI, fields: [bob.cookie(WIKI)] }));
     await setImmediate();
     expect(bobsOpen).toBe(true);
+  });
+
+  test("a stream of HTTP/2 is reset, and the connection with the streams of others goes on", async () => {
+    bed().open.respond = (_request, socket) =>
+      void socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n");
+    await using session = await http2Session(bed(), WIKI);
+    const open = async (name: string): Promise<ClientHttp2Stream> => {
+      const stream = session.request([...pseudo("/events", WIKI), "cookie", `${COOKIE}=${people.get(name).token(WIKI)}`] as never);
+      stream.on("error", () => {});
+      await once(stream, "data");
+      return stream;
+    };
+    const [eves, bobs] = [await open("eve"), await open("bob")];
+    // Not once(): the reset comes with an error before the close.
+    const closed = new Promise((resolve) => void eves.once("close", resolve));
+    await people.revoke(bed(), { email: "eve@example.com" });
+    await closed;
+    expect(eves.rstCode).not.toBe(0);
+    expect([bobs.closed, session.closed]).toEqual([false, false]);
   });
 
   test("inside a frame the WebSocket is cut, since a close frame would be read as payload", async () => {
