@@ -15,11 +15,15 @@ import { Authenticator } from "./authn/authenticate.ts";
 import { ClaimsRefresher, claimsSourceOf } from "./authn/renewal.ts";
 import { createProviders as createIdentityProviders, type IdentityProviders } from "./authn/providers.ts";
 import { createServiceTokenVerifier } from "./authn/service-token.ts";
+import { AccessAssertionIssuer } from "./authz/access-assertion.ts";
+import { createAccessCerts } from "./authz/access-certs.ts";
 import { AssertionIssuer } from "./authz/assertion.ts";
 import type { Session, SessionEnd } from "./authn/session.ts";
 import { diffConfigs, restartSections } from "./config/diff.ts";
 import type { RelayConfig } from "./config/types.ts";
+import { serveAccessContract } from "./ingress/access-contract.ts";
 import { serveAuthHost, serveReserved } from "./ingress/auth-host.ts";
+import type { CanonicalRequest } from "./ingress/canonicalise.ts";
 import type { IngressRequest } from "./ingress/exchange.ts";
 import type { InFlight } from "./ingress/in-flight.ts";
 import { createPipeline } from "./ingress/pipeline.ts";
@@ -124,6 +128,7 @@ class RelayProcess implements Relay {
     const clock = this.#clock;
     this.#runtime = createRuntime(config);
     const state = (this.#state = openState({ folder: config.state, clock, onError: (error) => this.#background(error) }));
+    configureKeys(state, config);
     const recorder = (this.#recorder = this.#openRecorder(state));
     const acceptor = (this.#acceptor = this.#createAcceptor(state, recorder));
     state.keys.onChanged(() => acceptor.manifestChanged());
@@ -166,7 +171,10 @@ class RelayProcess implements Relay {
     });
     this.#config = next;
     this.#runtime = runtime;
-    if (this.#state !== undefined) configureSessions(this.#state.sessions, next);
+    if (this.#state !== undefined) {
+      configureKeys(this.#state, next);
+      configureSessions(this.#state.sessions, next);
+    }
     this.#metrics.setApplications(next.applications.map(({ name }) => name));
     this.#recorder?.event("config.changed", "relay", { hash: next.source.hash, detail: JSON.stringify(diff).slice(0, 1_500) });
     this.#acceptor?.configurationChanged();
@@ -252,8 +260,11 @@ class RelayProcess implements Relay {
       onFault,
     });
     const jwks = (): { readonly keys: readonly unknown[] } => state.keys.jwks();
-    const authHost = { acceptor, authUrl, jwks, serveLogin: signIn.serveAuthHost };
-    const applicationHost = { jwks, serveLogin: signIn.serveApplicationHost };
+    const certs = createAccessCerts(state.keys, config.authUrl.hostname);
+    const contract = { runtime: () => this.#current(), authenticator: access.authenticator, certs };
+    const serveAccess = (request: InFlight, canonical: CanonicalRequest): boolean => serveAccessContract(contract, request, canonical);
+    const authHost = { acceptor, authUrl, jwks, serveAccess, serveLogin: signIn.serveAuthHost };
+    const applicationHost = { jwks, serveAccess, serveLogin: signIn.serveApplicationHost };
     const pipeline = createPipeline({
       clock: this.#clock,
       registry: this.#registry,
@@ -264,6 +275,7 @@ class RelayProcess implements Relay {
       loginRedirect: signIn.redirect,
       loginUrl: signIn.loginUrl,
       assertions: new AssertionIssuer(authUrl, state.keys, this.#clock),
+      accessAssertions: new AccessAssertionIssuer(authUrl, state.keys, this.#clock),
       serveAuthHost: (request, canonical) => serveAuthHost(authHost, request, canonical),
       serveReserved: (request, canonical) => serveReserved(applicationHost, request, canonical),
       recordingRequired: () => recorder.failing && this.#config.records.onWriteFailure === "deny",
@@ -351,6 +363,11 @@ class RelayProcess implements Relay {
   #background(error: unknown): void {
     this.#logger.error({ err: error }, "background work failed");
   }
+}
+
+/** A key for the Cloudflare Access contract is made when an application needs it first. */
+function configureKeys({ keys }: State, config: RelayConfig): void {
+  if (config.applications.some(({ compatibility }) => compatibility === "cloudflare-access")) keys.ensure("access");
 }
 
 /** Logins at a provider that is no longer configured are over: nobody vouches for them any more. */

@@ -154,8 +154,8 @@ function keyOperations({ state, record }: OperationsOptions): AdminHandlers {
     "keys/list": () => ({ keys: keys.list().map(viewKey), rootOnline: keys.rootOnline, toSign: keys.manifestToSign() ?? null }),
     "keys/rotate": (input) => {
       const purpose = readText(readMembers(input, ["purpose"]), "purpose");
-      if (purpose !== "assertion" && purpose !== "token")
-        throw new SallyportError("ERR_KEYS_PURPOSE", "Keys for assertion and token rotate; write one of these.");
+      if (purpose !== "assertion" && purpose !== "token" && purpose !== "access")
+        throw new SallyportError("ERR_KEYS_PURPOSE", "Keys for assertion, token and access rotate; write one of these.");
       const rotation = keys.rotate(purpose satisfies RotatingPurpose);
       record("key.rotated", ACTOR, { kid: rotation.key.kid, purpose });
       return result(rotation);

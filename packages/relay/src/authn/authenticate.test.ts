@@ -8,7 +8,7 @@ import { DAY_MS, person, TestKeys, TestSessions } from "./test-support.ts";
 
 const COOKIE = "__Host-Sallyport_Authorization";
 const WIKI = { aud: "https://wiki.example.com" };
-const OPTIONS: CredentialOptions = { basic: false, jsonHeader: undefined, audience: WIKI.aud, cookieName: COOKIE };
+const OPTIONS: CredentialOptions = { basic: false, jsonHeader: undefined, audience: WIKI.aud, cloudflareAccess: false, cookieName: COOKIE };
 let clock: ManualClock;
 let sessions: TestSessions;
 let tokens: ApplicationTokens;

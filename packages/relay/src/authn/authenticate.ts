@@ -7,7 +7,7 @@ import { readCookie } from "@sallyport/shared/http/cookies";
 import { allValues, type Fields } from "@sallyport/shared/http/fields";
 import type { ApplicationTokens, TokenRefusal, TokenResult } from "./application-token.ts";
 import type { Identity } from "./identity.ts";
-import type { ServiceTokenRefusal, ServiceTokenResult, ServiceTokenVerifier } from "./service-token.ts";
+import { CLOUDFLARE_TOKEN_FIELDS, type ServiceTokenRefusal, type ServiceTokenResult, type ServiceTokenVerifier } from "./service-token.ts";
 import type { Session, SessionStore } from "./session.ts";
 
 /** What an application accepts. */
@@ -20,6 +20,8 @@ export interface CredentialOptions {
   readonly audience: string;
   /** Name of the cookie with the application token. */
   readonly cookieName: string;
+  /** Credentials in the headers of Cloudflare Access count as well (A22). */
+  readonly cloudflareAccess: boolean;
 }
 
 /** How a request proved who it is: what browsers send by themselves has to be guarded against other sites (R-H5). */
@@ -60,6 +62,7 @@ const COOKIE_OVER: Authentication = { kind: "anonymous", cookie: "over" };
 const COOKIE_BROKEN: Authentication = { kind: "anonymous", cookie: "broken" };
 const CONFLICT: Authentication = { kind: "conflict" };
 const ACCESS_TOKEN_FIELD = "sallyport-access-token";
+const CLOUDFLARE_ACCESS_TOKEN_FIELD = "cf-access-token";
 /** RFC 6750 section 2.1. */
 const BEARER = /^bearer +([^ ]+) *$/i;
 
@@ -96,17 +99,20 @@ export class Authenticator {
   }
 
   *#inHeaders(fields: Fields, options: CredentialOptions): Generator<Authentication> {
-    yield* this.#accessTokens(fields, options.audience);
+    yield* this.#accessTokens(fields, options);
     yield fromServiceToken(this.#serviceTokens.fromFields(fields), false);
+    if (options.cloudflareAccess) yield fromServiceToken(this.#serviceTokens.fromFields(fields, CLOUDFLARE_TOKEN_FIELDS), false);
     const { jsonHeader } = options;
     if (jsonHeader !== undefined) yield fromServiceToken(this.#serviceTokens.fromJson(fields, jsonHeader), jsonHeader === "authorization");
     if (options.basic) yield fromServiceToken(this.#serviceTokens.fromBasic(fields), true);
   }
 
-  *#accessTokens(fields: Fields, audience: string): Generator<Authentication> {
-    const [token, ...more] = allValues(fields, ACCESS_TOKEN_FIELD);
-    if (more.length > 0) yield { kind: "invalid", reason: "access-token-duplicate" };
-    if (token !== undefined) yield fromHeader(this.#tokens.verify(token, audience), false);
+  *#accessTokens(fields: Fields, { audience, cloudflareAccess }: CredentialOptions): Generator<Authentication> {
+    for (const name of cloudflareAccess ? [ACCESS_TOKEN_FIELD, CLOUDFLARE_ACCESS_TOKEN_FIELD] : [ACCESS_TOKEN_FIELD]) {
+      const [token, ...more] = allValues(fields, name);
+      if (more.length > 0) yield { kind: "invalid", reason: "access-token-duplicate" };
+      if (token !== undefined) yield fromHeader(this.#tokens.verify(token, audience), false);
+    }
     for (const value of allValues(fields, "authorization")) {
       const bearer = BEARER.exec(value)?.[1];
       if (bearer !== undefined && this.#tokens.claims(bearer)) yield fromHeader(this.#tokens.verify(bearer, audience), true);

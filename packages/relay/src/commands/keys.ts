@@ -24,7 +24,7 @@ import { jsonLine, jsonOption } from "./output.ts";
 import { createPrivateFile } from "./private-file.ts";
 
 interface RotateArguments extends ContextArguments {
-  readonly purpose: "assertion" | "token";
+  readonly purpose: "assertion" | "token" | "access";
 }
 
 interface KeyResult {
@@ -37,7 +37,7 @@ export function registerKeysCommand(program: Command): void {
     .command("keys")
     .summary("signing keys and the root key")
     .description(
-      "Assertion keys sign what origins and connectors verify, token keys what browsers hold. Both rotate by themselves every\n6 weeks. The root key signs the list of assertion keys that connectors accept; their credentials pin it.",
+      "Assertion keys sign what origins and connectors verify, token keys what browsers hold, access keys\nwhat origins written for Cloudflare Access verify. All rotate by themselves every 6 weeks.\nThe root key signs the list of assertion keys that connectors accept; their credentials pin it.",
     );
 
   withContextOptions(keys.command("list"))
@@ -46,7 +46,7 @@ export function registerKeysCommand(program: Command): void {
 
   withContextOptions(keys.command("rotate"))
     .summary("publish a new key, which signs an hour later")
-    .addOption(new Option("--purpose <purpose>", "which key").choices(["assertion", "token"]).default("assertion"))
+    .addOption(new Option("--purpose <purpose>", "which key").choices(["assertion", "token", "access"]).default("assertion"))
     .addHelpText(
       "after",
       "\nThe old key stays valid until everything it signed has expired (7 days).\nWith an offline root this prints what is to be signed; see `keys sign` and `keys adopt`.\n",

@@ -1,6 +1,7 @@
 // Sections tunnels and applications of relay.yaml: what is published, and through which tunnel.
 
 import { z } from "zod";
+import { accessAudience, type BasicAuthDocument, identityHeadersSchema, originBasicAuthSchema } from "./origin-schema.ts";
 import { corsSchema, idleTimeout, sessionDuration, webOrigin } from "./session-schema.ts";
 import type { ApplicationConfig, ApplicationLimits, ServiceTokenOptions, TunnelConfig } from "./types.ts";
 import { applicationPath, hostname, name, reference, size } from "./values.ts";
@@ -113,12 +114,43 @@ const application = z.strictObject({
         "Origins whose pages may show this application in a frame, added to each response as Content-Security-Policy. An empty list: none but its own. Default: what the origin itself says.",
       examples: [["https://portal.example.com"]],
     }),
+  identityHeaders: identityHeadersSchema
+    .optional()
+    .meta({
+      description:
+        "Headers that tell the origin in the clear who is asking, for origins that cannot verify Sallyport-Jwt-Assertion. Copies of visitors are removed in every spelling. Percent-encoded outside of printable ASCII. Somebody of whom `user` or `email` is to be said and is not known is not let in.",
+    }),
+  originBasicAuth: originBasicAuthSchema
+    .optional()
+    .meta({
+      description:
+        "The origin's own user name and password, sent as `Authorization: Basic` in place of the visitor's with every request of somebody who is known.",
+    }),
+  compatibility: z
+    .enum(["cloudflare-access"])
+    .optional()
+    .meta({
+      description:
+        "The contract of Cloudflare Access with origins as well: Cf-Access-Jwt-Assertion (RS256), Cf-Access-Authenticated-User-Email, the CF_Authorization cookie, /cdn-cgi/access/ on this host, CF-Access-Client-Id and -Secret, cf-access-token.",
+    }),
+  accessAudience: accessAudience
+    .optional()
+    .meta({
+      description: "The AUD tag that the origin expects, with `compatibility`. Default: the SHA-256 of the application's URL, in hexadecimal.",
+    }),
 });
 
-const applicationWithBounds: z.ZodType<ApplicationConfig> = application
+/** As {@link ApplicationConfig}, with secrets where they are kept. */
+export type ApplicationDocument = Omit<ApplicationConfig, "originBasicAuth"> & { readonly originBasicAuth: BasicAuthDocument | undefined };
+
+const applicationWithBounds: z.ZodType<ApplicationDocument> = application
   .refine(({ cors, allowedOrigins }) => cors?.preflight !== "answer" || allowedOrigins.length > 0, {
     path: ["cors"],
     message: "answers nobody: `allowedOrigins` is empty",
+  })
+  .refine(({ compatibility, accessAudience: audience }) => compatibility !== undefined || audience === undefined, {
+    path: ["accessAudience"],
+    message: "has no effect without `compatibility: cloudflare-access`",
   })
   .transform(({ sessionDuration: sessionDurationMs, idleTimeout: idleTimeoutMs, cors, frameAncestors, ...rest }) => ({
     ...rest,
@@ -126,9 +158,13 @@ const applicationWithBounds: z.ZodType<ApplicationConfig> = application
     idleTimeoutMs,
     cors,
     frameAncestors,
+    identityHeaders: rest.identityHeaders ?? [],
+    originBasicAuth: rest.originBasicAuth,
+    compatibility: rest.compatibility,
+    accessAudience: rest.accessAudience,
   }));
 
-export const applicationsSchema: z.ZodType<readonly ApplicationConfig[]> = z
+export const applicationsSchema: z.ZodType<readonly ApplicationDocument[]> = z
   .array(applicationWithBounds)
   .max(100_000)
   .prefault([])

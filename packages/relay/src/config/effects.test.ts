@@ -23,7 +23,7 @@ identityProviders:
 tunnels: [ { name: office }, { name: home } ]
 groups: [ { name: staff, include: [ { emailDomain: example.com } ] } ]
 policies: [ { name: one, action: allow, include: [ { group: staff } ] }, { name: two, action: deny, include: [ { ip: 10.0.0.0/8 } ] } ]
-applications: [ { name: web, hostname: web.example.com, tunnel: office, service: web, policies: [ one, two ] } ]
+applications: [ { name: web, hostname: web.example.com, tunnel: office, service: web, policies: [ one, two ], originBasicAuth: { user: door, password: { env: ONE } } } ]
 tests: [ { as: { email: ann@example.com, provider: corp, ip: 192.0.2.1 }, request: GET https://web.example.com/, expect: allow } ]
 `;
 
@@ -88,6 +88,12 @@ const CHANGES: Readonly<Record<string, unknown>> = {
   "applications[].cors.maxAge": "1m",
   "applications[].sameSite": "none",
   "applications[].frameAncestors": ["https://app.example.com"],
+  "applications[].identityHeaders.preset": "remote",
+  "applications[].identityHeaders.headers": { "X-WebAuth-User": "user" },
+  "applications[].originBasicAuth.user": "other",
+  "applications[].originBasicAuth.password": { env: "TWO" },
+  "applications[].compatibility": "cloudflare-access",
+  "applications[].accessAudience": "ab".repeat(32),
   "tests[].as.email": "ann@example.org",
   "tests[].as.groups": ["eng"],
   "tests[].as.authMethods": ["mfa"],

@@ -8,8 +8,6 @@ const LATER: Readonly<Record<string, string>> = {
   telemetry: "traces arrive later; remove the section",
   cluster: "several relays on NATS arrive later; remove the section",
   branding: "own logo, colours and texts arrive with the sign-in pages; remove the section",
-  "applications[].compatibility": "the Cloudflare Access contract arrives later; origins read Sallyport-Jwt-Assertion until then",
-  "applications[].identityHeaders": "identity headers arrive later; origins read Sallyport-Jwt-Assertion until then",
   "applications[].clientCertificates": "client certificates arrive later; remove it, and do not publish what depends on it",
   "applications[].rateLimit": "rate limits per application arrive later; `limits.streamsPerIdentity` bounds concurrency until then",
   "applications[].hsts": "HSTS by option arrives later; the origin's own Strict-Transport-Security header is forwarded",

@@ -2,19 +2,21 @@
 // by entry, so that an unreadable certificate is reported beside mistakes elsewhere.
 
 import { dirname, resolve } from "node:path";
+import type { ApplicationDocument } from "./application-schema.ts";
 import { readCertificate, readGeoip, readSecret, type Outcome, type Surroundings } from "./files.ts";
 import type { ListenDocument } from "./listen-schema.ts";
 import type { Finding } from "./problem.ts";
 import type { IdentityProviderDocument } from "./provider-schema.ts";
 import type { RelayDocument } from "./schema.ts";
 import type { Entry, Survey } from "./survey.ts";
-import type { ConfigSource, GeoipConfig, IdentityProviderConfig, ListenConfig, RelayConfig } from "./types.ts";
+import type { ApplicationConfig, ConfigSource, GeoipConfig, IdentityProviderConfig, ListenConfig, RelayConfig } from "./types.ts";
 import type { SecretReference } from "./values.ts";
 
 /** What the file refers to, as far as it could be read. */
 export interface Resolved {
   readonly listen: readonly Outcome<ListenConfig>[];
   readonly identityProviders: readonly Outcome<IdentityProviderConfig>[];
+  readonly applications: readonly Outcome<ApplicationConfig>[];
   readonly geoip: GeoipConfig | undefined;
   readonly findings: readonly Finding[];
   /** Absolute paths of all files referred to, readable or not. */
@@ -24,13 +26,15 @@ export interface Resolved {
 export async function resolveReferences(survey: Survey, around: Surroundings): Promise<Resolved> {
   const listen = await Promise.all(survey.entries("listen").map((entry) => resolveListener(entry, around)));
   const identityProviders = await Promise.all(survey.entries("identityProviders").map((entry) => resolveProvider(entry, around)));
+  const applications = await Promise.all(survey.entries("applications").map((entry) => resolveApplication(entry, around)));
   const geoipFile = survey.section("geoip")?.file;
   const geoip = geoipFile === undefined ? { value: undefined, findings: [] } : await readGeoip(geoipFile, ["geoip"], around);
   return {
     listen,
     identityProviders,
+    applications,
     geoip: geoip.value,
-    findings: [...listen, ...identityProviders, geoip].flatMap((outcome) => outcome.findings),
+    findings: [...listen, ...identityProviders, ...applications, geoip].flatMap((outcome) => outcome.findings),
     files: referencedFiles(survey).map((file) => resolve(around.folder, file)),
   };
 }
@@ -51,7 +55,7 @@ export function assemble(document: RelayDocument, resolved: Resolved, source: Co
     tunnels: document.tunnels,
     groups: document.groups,
     policies: document.policies,
-    applications: document.applications,
+    applications: resolved.applications.flatMap(({ value }) => (value === undefined ? [] : [value])),
     tests: document.tests,
     limits: document.limits,
     sessions: document.sessions,
@@ -69,6 +73,16 @@ async function resolveListener({ value, path }: Entry<ListenDocument>, around: S
   );
   const certificates = outcomes.flatMap((outcome) => (outcome.value === undefined ? [] : [outcome.value]));
   return { value: { ...rest, certificates }, findings: outcomes.flatMap((outcome) => outcome.findings) };
+}
+
+async function resolveApplication({ value, path }: Entry<ApplicationDocument>, around: Surroundings): Promise<Outcome<ApplicationConfig>> {
+  const { originBasicAuth, ...rest } = value;
+  if (originBasicAuth === undefined) return { value: { ...rest, originBasicAuth }, findings: [] };
+  const password = await readSecret(originBasicAuth.password, [...path, "originBasicAuth", "password"], around);
+  return {
+    value: password.value && { ...rest, originBasicAuth: { user: originBasicAuth.user, password: password.value } },
+    findings: password.findings,
+  };
 }
 
 async function resolveProvider(
@@ -92,7 +106,10 @@ function referencedFiles(survey: Survey): string[] {
       value.type === "one-time-pin" ? (value.smtp === undefined ? [] : fileOf(value.smtp.url)) : fileOf(value.clientSecret),
     );
   const geoip = survey.section("geoip")?.file;
-  return [...certificates, ...secrets, ...(geoip === undefined ? [] : [geoip])];
+  const passwords = survey
+    .entries("applications")
+    .flatMap(({ value }) => (value.originBasicAuth === undefined ? [] : fileOf(value.originBasicAuth.password)));
+  return [...certificates, ...secrets, ...passwords, ...(geoip === undefined ? [] : [geoip])];
 }
 
 function fileOf(source: SecretReference): string[] {

@@ -2,7 +2,7 @@
 // docs/configure.md come. Sections stand in files of their own. Must not touch files or the environment.
 
 import { z } from "zod";
-import { applicationsSchema, tunnelsSchema } from "./application-schema.ts";
+import { type ApplicationDocument, applicationsSchema, tunnelsSchema } from "./application-schema.ts";
 import { limitsSchema, recordsSchema, type RecordsDocument } from "./limits-schema.ts";
 import { adminSchema, listenSchema, trustedProxiesSchema, type AdminDocument, type ListenDocument } from "./listen-schema.ts";
 import { groupsSchema, policiesSchema } from "./policy-schema.ts";
@@ -10,7 +10,7 @@ import { sessionsSchema } from "./session-schema.ts";
 import { policyTestsSchema } from "./policy-test-schema.ts";
 import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-types.ts";
 import { identityProvidersSchema, type IdentityProviderDocument } from "./provider-schema.ts";
-import type { ApplicationConfig, LimitsConfig, PublicOrigin, SessionsConfig, TunnelConfig } from "./types.ts";
+import type { LimitsConfig, PublicOrigin, SessionsConfig, TunnelConfig } from "./types.ts";
 import { fileReference, publicOrigin, type FileReference } from "./values.ts";
 
 /** The file after checking, with its references to files and secrets still unread. */
@@ -25,7 +25,7 @@ export interface RelayDocument {
   readonly tunnels: readonly TunnelConfig[];
   readonly groups: readonly GroupConfig[];
   readonly policies: readonly PolicyConfig[];
-  readonly applications: readonly ApplicationConfig[];
+  readonly applications: readonly ApplicationDocument[];
   readonly tests: readonly PolicyTestConfig[];
   readonly limits: LimitsConfig;
   readonly sessions: SessionsConfig;

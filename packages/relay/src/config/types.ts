@@ -145,6 +145,23 @@ export interface CorsConfig {
   readonly maxAgeMs: number;
 }
 
+/** What an identity header can hold. `user`: a person's verified email, or the name of a service token. */
+export type IdentityValue = "user" | "email" | "name" | "subject" | "provider" | "groups" | "serviceToken";
+
+/** One header that tells an origin who is asking, in the clear (A21). */
+export interface IdentityHeader {
+  /** As it is written to the origin. */
+  readonly name: string;
+  readonly value: IdentityValue;
+}
+
+/** The origin's own login (RFC 7617), which visitors never see. */
+export interface BasicAuthConfig {
+  /** Without colon. */
+  readonly user: string;
+  readonly password: Secret;
+}
+
 export interface ApplicationConfig {
   readonly name: string;
   /** Canonical; `*.` in front stands for exactly one label. */
@@ -170,6 +187,14 @@ export interface ApplicationConfig {
   readonly sameSite: "lax" | "none";
   /** Origins whose pages may frame the application; undefined: whatever the origin says. */
   readonly frameAncestors: readonly string[] | undefined;
+  /** Empty: the origin learns who is asking from the assertion alone. */
+  readonly identityHeaders: readonly IdentityHeader[];
+  /** Undefined: Authorization is the visitor's. */
+  readonly originBasicAuth: BasicAuthConfig | undefined;
+  /** Whose contract with origins holds as well (A22). */
+  readonly compatibility: "cloudflare-access" | undefined;
+  /** AUD tag of that contract; undefined: the SHA-256 of the application's URL. */
+  readonly accessAudience: string | undefined;
 }
 
 /** Row I7 of the feature contract. */

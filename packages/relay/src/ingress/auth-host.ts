@@ -16,13 +16,15 @@ export interface AuthHostOptions {
   jwks(): { readonly keys: readonly unknown[] };
   /** Answers a path of sign-in. @returns false when it is none */
   serveLogin(request: InFlight, canonical: CanonicalRequest): boolean;
+  /** Answers a path of the Cloudflare Access contract. @returns false when it is none */
+  serveAccess(request: InFlight, canonical: CanonicalRequest): boolean;
 }
 
 /** The relay's own paths on an application's host: the key set for its origin, and sign-in. */
-export function serveReserved(options: Pick<AuthHostOptions, "jwks" | "serveLogin">, request: InFlight, canonical: CanonicalRequest): void {
+export function serveReserved(options: Pick<AuthHostOptions, "jwks" | "serveLogin" | "serveAccess">, request: InFlight, canonical: CanonicalRequest): void {
   const readable = canonical.method === "GET" || canonical.method === "HEAD";
   if (canonical.target.pathname === "/.sallyport/certs" && readable) return serveJson(request, options.jwks());
-  if (!options.serveLogin(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
+  if (!options.serveLogin(request, canonical) && !options.serveAccess(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
 }
 
 /** Answers one request to the auth host. */
@@ -32,7 +34,7 @@ export function serveAuthHost(options: AuthHostOptions, request: InFlight, canon
   const readable = canonical.method === "GET" || canonical.method === "HEAD";
   if (pathname === "/.well-known/jwks.json" && readable) return serveJson(request, options.jwks());
   if (pathname === "/.well-known/sallyport" && readable) return serveJson(request, describe(options.authUrl));
-  if (!options.serveLogin(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
+  if (!options.serveLogin(request, canonical) && !options.serveAccess(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
 }
 
 function serveTunnel(acceptor: TunnelAcceptor, request: InFlight, canonical: CanonicalRequest): void {

@@ -11,6 +11,7 @@ import type { ForwardRequest } from "../tunnel/forward.ts";
 import type { CanonicalRequest } from "./canonicalise.ts";
 import type { IngressRequest } from "./exchange.ts";
 import type { ClientAddress } from "./client-address.ts";
+import type { OriginIdentity } from "./origin-identity.ts";
 import type { Application, Runtime } from "./runtime.ts";
 
 /** All but the assertion, which may still have to be signed. */
@@ -26,6 +27,7 @@ export interface ForwardInput {
   readonly client: ClientAddress;
   readonly requestId: string;
   readonly consumedAuthorization: boolean;
+  readonly identity: OriginIdentity;
 }
 
 export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrRefused {
@@ -34,9 +36,9 @@ export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrR
   const maxRequestBodyBytes = config.limits.maxRequestBodyBytes;
   if (maxRequestBodyBytes !== undefined && (canonical.contentLength ?? 0) > maxRequestBodyBytes) return { kind: "refused", code: "ERR_BODY_TOO_LARGE" };
   const kept = requestFieldsToForward(request.fields, {
-    dropAuthorization: input.consumedAuthorization,
+    dropAuthorization: input.consumedAuthorization || input.identity.setsAuthorization,
     keepUnusualNames: config.keepUnderscoreHeaders,
-    identityNames: application.credentialFields,
+    identityNames: application.ownFields,
   });
   if (!kept.ok) return { kind: "refused", code: kept.code };
   const { scheme } = runtime.config.authUrl;
@@ -53,7 +55,7 @@ export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrR
         method: canonical.method,
         path: canonical.target.path,
         authority: formatAuthority(hostname, port, scheme),
-        fields: kept.fields.concat(added),
+        fields: kept.fields.concat(added, input.identity.fields),
         contentLength: canonical.contentLength,
       },
       bodyless: canonical.bodyless,

@@ -10,6 +10,7 @@ import type { Identity } from "../authn/identity.ts";
 import type { ClaimsRefresher } from "../authn/renewal.ts";
 import type { SessionVerdict } from "../authn/session-length.ts";
 import type { SessionStore } from "../authn/session.ts";
+import type { AccessAssertionIssuer } from "../authz/access-assertion.ts";
 import type { AssertionIssuer } from "../authz/assertion.ts";
 import { noExternal, type RequestFacts } from "../authz/facts.ts";
 import { parseIp } from "../authz/ip.ts";
@@ -23,6 +24,7 @@ import { createForward } from "./forward-request.ts";
 import { InFlight, type InFlightServices } from "./in-flight.ts";
 import type { IngressExchange } from "./exchange.ts";
 import { decideDestination } from "./destination.ts";
+import { originIdentity, withAccessAssertion } from "./origin-identity.ts";
 import { isNavigation } from "./respond.ts";
 import type { Application, Runtime } from "./runtime.ts";
 import { judgeForApplication, renewedCookie } from "./session-use.ts";
@@ -33,6 +35,7 @@ export interface PipelineServices extends InFlightServices {
   runtime(): Runtime;
   readonly authenticator: Authenticator;
   readonly assertions: AssertionIssuer;
+  readonly accessAssertions: AccessAssertionIssuer;
   readonly tokens: ApplicationTokens;
   readonly claims: Pick<ClaimsRefresher, "look" | "confirm">;
   readonly sessions: Pick<SessionStore, "seen"> & Pick<SessionMaintenance, "lastSeenAt">;
@@ -50,6 +53,7 @@ export interface PipelineServices extends InFlightServices {
 }
 
 const NO_BODY = new Uint8Array(0);
+const IDENTITY_INCOMPLETE = "This application has to be told who you are, and your account does not say it: your provider gave no verified email, or too much to pass on.";
 const NOBODY: Authentication = { kind: "anonymous", cookie: "none" };
 type Identified = Extract<Authentication, { kind: "identified" }>;
 
@@ -191,14 +195,27 @@ function forward(step: Step, authentication: Authentication, facts: RequestFacts
   if (destination.kind === "refused") return request.answerRefusal("deny", destination.code, "destination-denied");
   const { exchange, client, requestId } = request;
   const consumedAuthorization = authentication.kind === "identified" && authentication.consumedAuthorization;
-  const created = createForward(runtime, { request: exchange.request, canonical, application, client, requestId, consumedAuthorization });
+  const who = anonymous ? undefined : facts.identity;
+  const identity = originIdentity(application, who);
+  if (identity === undefined) return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "identity-incomplete", { detail: IDENTITY_INCOMPLETE });
+  const created = createForward(runtime, { request: exchange.request, canonical, application, client, requestId, consumedAuthorization, identity });
   if (created.kind === "refused") return request.answerRefusal("refused", created.code);
-  const assertion = services.assertions.get(application, anonymous ? undefined : facts.identity);
+  const assertion = services.assertions.get(application, who);
+  const access = accessToken(services, application, facts, who);
   const renewed = anonymous ? undefined : renewedCookie(services.tokens, application, authentication, facts.nowMs);
-  if (!(assertion instanceof Promise) && renewed === undefined) return request.forward(created.forward, assertion);
-  Promise.all([assertion, renewed])
-    .then(([signed, cookie = NO_FIELDS]) => request.forward({ ...created.forward, responseFields: [...created.forward.responseFields, ...cookie] }, signed))
+  if (!(assertion instanceof Promise) && renewed === undefined && access === undefined) return request.forward(created.forward, assertion);
+  Promise.all([assertion, renewed, access])
+    .then(([signed, cookie = NO_FIELDS, token]) => {
+      const { head, responseFields } = created.forward;
+      const fields = token === undefined || who === undefined ? head.fields : withAccessAssertion(head.fields, token, who);
+      request.forward({ ...created.forward, head: { ...head, fields }, responseFields: [...responseFields, ...cookie] }, signed);
+    })
     .catch((error: unknown) => request.fault(error));
+}
+
+function accessToken(services: PipelineServices, { access }: Application, facts: RequestFacts, who: Identity | undefined): string | Promise<string> | undefined {
+  if (access === undefined || who === undefined) return undefined;
+  return services.accessAssertions.get(access, who, facts.countryOf(facts.ip));
 }
 
 function factsOf(services: PipelineServices, runtime: Runtime, request: InFlight, identity: Identity | undefined, method: string): RequestFacts {

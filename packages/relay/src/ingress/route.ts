@@ -1,7 +1,7 @@
 // Step 2 of the data path: host and path to one application. Look-ups only, so that 10,000 applications cost what ten do
 // (I2). Every reading of an ambiguous path must lead to the same place (R-A3). Must not know identities or policies.
 
-import { isReservedPath } from "@sallyport/shared/http/path-prefix";
+import { isReservedPath, readingsWithin } from "@sallyport/shared/http/path-prefix";
 
 /** What routing needs of an application. */
 export interface Routable {
@@ -9,11 +9,16 @@ export interface Routable {
   readonly hostname: string;
   /** Normalised prefix: `/`, or `/a/b` without trailing slash. */
   readonly path: string;
+  /** Whose reserved paths belong to the relay on this host as well. */
+  readonly compatibility?: "cloudflare-access" | undefined;
 }
+
+/** Reserved on hosts with an application that keeps the Cloudflare Access contract. */
+export const ACCESS_PREFIX = "/cdn-cgi/access";
 
 export type Route<A> =
   | { readonly kind: "application"; readonly application: A }
-  /** The relay's own paths below /.sallyport/ on an application's host. */
+  /** The relay's own paths below /.sallyport/ (and /cdn-cgi/access/ where that is one) on an application's host. */
   | { readonly kind: "reserved" }
   /** Nothing is published at this host: 421. */
   | { readonly kind: "unknown-host" }
@@ -30,8 +35,11 @@ const RESERVED: Route<never> = { kind: "reserved" };
 /** The applications of one host by path. */
 class HostRoutes<A extends Routable> {
   readonly #byPath = new Map<string, Route<A>>();
+  /** Whether /cdn-cgi/access/ is the relay's here. */
+  access = false;
 
   add(application: A): void {
+    this.access ||= application.compatibility === "cloudflare-access";
     this.#byPath.set(application.path, { kind: "application", application });
   }
 
@@ -79,6 +87,8 @@ export class RouteTable<A extends Routable> {
     if (routes === undefined) return UNKNOWN_HOST;
     const reserved = isReservedPath(readings);
     if (reserved !== "none") return reserved === "all" ? RESERVED : AMBIGUOUS;
+    const access = routes.access ? readingsWithin(readings, ACCESS_PREFIX) : "none";
+    if (access !== "none") return access === "all" ? RESERVED : AMBIGUOUS;
     const first = routes.find(readings[0] as string);
     for (let i = 1; i < readings.length; i++) {
       if (routes.find(readings[i] as string) !== first) return AMBIGUOUS;

@@ -7,9 +7,12 @@ import { REQUEST_FIELD_LIMITS } from "@sallyport/shared/http/field-limits";
 import { formatAuthority } from "@sallyport/shared/http/authority";
 import { normaliseFieldName } from "@sallyport/shared/http/field-names";
 import type { Grant } from "@sallyport/shared/protocol/hello";
+import type { Secret } from "@sallyport/shared/secret";
 import { SallyportError } from "@sallyport/shared/errors";
 import type { CredentialOptions } from "../authn/authenticate.ts";
 import { applicationCookieName, type ApplicationCookie } from "../authn/cookies.ts";
+import { IdentityHeaders } from "../authn/identity-fields.ts";
+import { type AccessAudience, accessTag } from "../authz/access-assertion.ts";
 import type { AssertionAudience } from "../authz/assertion.ts";
 import { compileApplications } from "../authz/compile.ts";
 import { DecisionCache } from "../authz/decision-cache.ts";
@@ -17,6 +20,7 @@ import { noCountry, type CountryLookup } from "../authz/facts.ts";
 import type { CompiledApplication } from "../authz/policy.ts";
 import type { ApplicationConfig, RelayConfig } from "../config/types.ts";
 import { createClientAddressReader, type ClientAddressReader } from "./client-address.ts";
+import { basicAuthorization } from "./origin-identity.ts";
 import { RouteTable, type Routable } from "./route.ts";
 
 const NO_NAMES: ReadonlySet<string> = new Set();
@@ -27,8 +31,13 @@ export interface Application extends Routable, AssertionAudience {
   readonly config: ApplicationConfig;
   readonly policies: CompiledApplication;
   readonly credentials: CredentialOptions;
-  /** Normalised names of fields that hold credentials of ours here: consumed, never forwarded (R-C7). */
-  readonly credentialFields: ReadonlySet<string>;
+  /** Normalised names of fields that hold credentials of ours here, or that we set: never a visitor's to send on (R-C1, R-C7). */
+  readonly ownFields: ReadonlySet<string>;
+  readonly identityHeaders: IdentityHeaders;
+  /** Authorization that the origin gets from us; undefined: the visitor's. */
+  readonly originAuthorization: Secret | undefined;
+  /** Where the Cloudflare Access contract holds. */
+  readonly access: AccessAudience | undefined;
   /** Where browsers keep its token. */
   readonly cookie: ApplicationCookie;
   /** Public URL without trailing slash; also the audience of tokens. */
@@ -78,9 +87,20 @@ function createApplication(config: RelayConfig, application: ApplicationConfig, 
     name: applicationCookieName(scheme, application.path),
     sameSite: application.sameSite === "none" ? "None" : "Lax",
   };
-  const credentials: CredentialOptions = { ...application.serviceTokens, audience: url, cookieName: cookie.name };
-  const credentialFields = credentialFieldsOf(credentials);
-  return { name, hostname, path, tunnel, service, aud: url, url, config: application, policies, credentials, credentialFields, cookie };
+  const { compatibility, originBasicAuth } = application;
+  const credentials: CredentialOptions = {
+    ...application.serviceTokens,
+    audience: url,
+    cookieName: cookie.name,
+    cloudflareAccess: compatibility === "cloudflare-access",
+  };
+  const identityHeaders = new IdentityHeaders(application.identityHeaders);
+  return {
+    ...{ name, hostname, path, tunnel, service, compatibility, aud: url, url, config: application, policies, credentials, cookie, identityHeaders },
+    ownFields: new Set([...identityHeaders.names, ...credentialFieldsOf(credentials)]),
+    originAuthorization: originBasicAuth === undefined ? undefined : basicAuthorization(originBasicAuth),
+    access: compatibility === undefined ? undefined : { tag: application.accessAudience ?? accessTag(url) },
+  };
 }
 
 /** Authorization is judged by request: it may as well hold what belongs to the origin. */

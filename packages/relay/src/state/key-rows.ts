@@ -5,12 +5,13 @@ import { bytes, type Database, optionalNumber, type Row } from "./database.ts";
 
 /**
  * One key, one purpose (R-G3): `root` signs manifests, `assertion` what origins and connectors verify, `token` the
- * application tokens that only relays verify, `record` the batches of the audit record.
+ * application tokens that only relays verify, `record` the batches of the audit record, `access` what origins written for
+ * Cloudflare Access verify.
  */
-export type KeyPurpose = "root" | "assertion" | "token" | "record";
-export type KeyAlgorithm = "Ed25519" | "ES256";
+export type KeyPurpose = "root" | "assertion" | "token" | "record" | "access";
+export type KeyAlgorithm = "Ed25519" | "ES256" | "RS256";
 
-const ALGORITHM: Readonly<Record<KeyPurpose, KeyAlgorithm>> = { root: "Ed25519", assertion: "ES256", token: "ES256", record: "Ed25519" };
+const ALGORITHM: Readonly<Record<KeyPurpose, KeyAlgorithm>> = { root: "Ed25519", assertion: "ES256", token: "ES256", record: "Ed25519", access: "RS256" };
 
 export interface KeyRecord {
   /** Base64url SHA-256 of the public key's DER, shortened: never chosen by a sender. */
@@ -30,10 +31,21 @@ export interface KeyRecord {
 
 export function generateKey(purpose: KeyPurpose, createdAt: number, activeAt: number): KeyRecord {
   const algorithm = ALGORITHM[purpose];
-  const { privateKey, publicKey } =
-    algorithm === "ES256" ? generateKeyPairSync("ec", { namedCurve: "P-256" }) : generateKeyPairSync("ed25519");
+  const { privateKey, publicKey } = generatePair(algorithm);
   const kid = createHash("sha256").update(spki(publicKey)).digest("base64url").slice(0, 16);
   return { kid, purpose, algorithm, privateKey, publicKey, createdAt, activeAt, retireAt: undefined, revokedAt: undefined };
+}
+
+function generatePair(algorithm: KeyAlgorithm): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {
+  switch (algorithm) {
+    case "ES256":
+      return generateKeyPairSync("ec", { namedCurve: "P-256" });
+    case "RS256":
+      // Some 0.1 s of this process, once in 6 weeks, and only where an application needs such a key.
+      return generateKeyPairSync("rsa", { modulusLength: 2048 });
+    case "Ed25519":
+      return generateKeyPairSync("ed25519");
+  }
 }
 
 export function loadKeys(db: Database): KeyRecord[] {

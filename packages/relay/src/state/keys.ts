@@ -24,8 +24,10 @@ import {
 } from "./manifest.ts";
 
 /** Purposes that rotate. */
-export type RotatingPurpose = "assertion" | "token";
+export type RotatingPurpose = "assertion" | "token" | "access";
 const ROTATING: readonly RotatingPurpose[] = ["assertion", "token"];
+/** Made when an application needs it first, and rotated from then on. */
+const ON_DEMAND: readonly RotatingPurpose[] = ["access"];
 
 export interface SigningKey {
   readonly kid: string;
@@ -50,6 +52,10 @@ export interface KeyStore {
   signingKey(purpose: RotatingPurpose | "record"): SigningKey;
   /** Keys that verify now, by kid: the fixed map of R-G2. */
   verificationKeys(purpose: RotatingPurpose): ReadonlyMap<string, KeyObject>;
+  /** Makes the first key of a purpose that not every relay needs. Idempotent. */
+  ensure(purpose: "access"): void;
+  /** Keys that verifiers are told about now. */
+  published(purpose: RotatingPurpose): readonly KeyRecord[];
   /** Public record keys, past ones too: what signed the batches of the record. */
   recordKeys(): readonly KeyObject[];
   /** The JWK set (RFC 7517 section 5) of what origins verify. Cache it for at most JWKS_MAX_AGE_SECONDS. */
@@ -135,6 +141,11 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     },
 
     verificationKeys: (purpose) => new Map(publishedKeys(keys, purpose, clock.now()).map((key) => [key.kid, key.publicKey])),
+    ensure(purpose) {
+      const now = clock.now();
+      if (activeKey(keys, purpose, now) === undefined) commit([generateKey(purpose, now, now)]);
+    },
+    published: (purpose) => publishedKeys(keys, purpose, clock.now()),
     recordKeys: () => keys.filter((key) => key.purpose === "record").map((key) => key.publicKey),
     jwks: () => ({ keys: publishedKeys(keys, "assertion", clock.now()).map(publicJwk) }),
     secret: (purpose, length = 32) => new Uint8Array(hkdfSync("sha256", master, new Uint8Array(0), `sallyport ${purpose}`, length)),
@@ -188,7 +199,7 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
 
     maintain() {
       const now = clock.now();
-      const changes = ROTATING.filter((purpose) => rotationDue(keys, purpose, now)).flatMap((purpose) => [
+      const changes = rotating().filter((purpose) => rotationDue(keys, purpose, now)).flatMap((purpose) => [
         // With nothing that could sign there is nobody to wait for.
         ...planRotation(keys, purpose, now, activeKey(keys, purpose, now) === undefined),
       ]);
@@ -201,6 +212,10 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
 
   start();
   return store;
+
+  function rotating(): readonly RotatingPurpose[] {
+    return [...ROTATING, ...ON_DEMAND.filter((purpose) => keys.some((key) => key.purpose === purpose))];
+  }
 
   /** First start: root, record, assertion and token keys and the first manifest in one transaction. Later: what is due. */
   function start(): void {

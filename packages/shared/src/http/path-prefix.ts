@@ -35,10 +35,15 @@ export function matchesPrefix(pathname: string, applicationPath: string): boolea
 
 /** Whether readings are Sallyport's own: `some` means they disagree, and the request must be refused (R-A3, R-H8). */
 export function isReservedPath(readings: readonly string[]): "all" | "some" | "none" {
-  let reserved = 0;
-  for (const reading of readings) if (matchesPrefix(reading, RESERVED_PATH)) reserved++;
-  if (reserved === 0) return "none";
-  return reserved === readings.length ? "all" : "some";
+  return readingsWithin(readings, RESERVED_PATH);
+}
+
+/** How many of the readings lie within a prefix from {@link normaliseApplicationPath}. */
+export function readingsWithin(readings: readonly string[], prefix: string): "all" | "some" | "none" {
+  let within = 0;
+  for (const reading of readings) if (matchesPrefix(reading, prefix)) within++;
+  if (within === 0) return "none";
+  return within === readings.length ? "all" : "some";
 }
 
 export type PrefixResult =
