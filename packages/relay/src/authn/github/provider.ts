@@ -15,6 +15,7 @@ import {
 import type { GithubProviderConfig } from "../../config/types.ts";
 import { checkCallback } from "../oidc/callback.ts";
 import { readHandle, writeHandle } from "../oidc/renewal-handle.ts";
+import { TokenRotation } from "../oidc/rotation.ts";
 import type { LoginAttempt, LoginResult, ProviderLogin, RedirectProvider, RefreshResult } from "../provider.ts";
 import { FETCH_TIMEOUT_MS, type ProviderFetch } from "../provider-fetch.ts";
 import { explainProblem, failedLogin } from "../provider-problem.ts";
@@ -32,6 +33,11 @@ export interface GithubProviderOptions {
   readonly onProblem: (explanation: string) => void;
 }
 
+interface Tokens {
+  readonly access_token: string;
+  readonly refresh_token?: string;
+}
+
 export class GithubProvider implements RedirectProvider {
   readonly kind = "redirect";
   readonly name: string;
@@ -40,6 +46,7 @@ export class GithubProvider implements RedirectProvider {
   readonly #options: GithubProviderOptions;
   readonly #api: GithubApi;
   readonly #configuration: Configuration;
+  readonly #rotation: TokenRotation = new TokenRotation();
 
   constructor(options: GithubProviderOptions) {
     const { config, fetch } = options;
@@ -86,12 +93,20 @@ export class GithubProvider implements RedirectProvider {
   }
 
   async refresh(refreshToken: string | undefined, subject: string, signal?: AbortSignal): Promise<RefreshResult> {
-    signal?.throwIfAborted();
-    const handle = refreshToken === undefined ? undefined : readHandle(refreshToken);
-    if (handle === undefined || refreshToken === undefined) return { kind: "unsupported" };
+    if (refreshToken === undefined) return { kind: "unsupported" };
+    return await this.#rotation.renew(refreshToken, signal, (current, successor) => this.#refresh(current, subject, successor));
+  }
+
+  async #refresh(refreshToken: string, subject: string, successor: (handle: string) => void): Promise<RefreshResult> {
+    const handle = readHandle(refreshToken);
+    if (handle === undefined) return { kind: "unsupported" };
     try {
-      if (handle.kind === "refresh-token")
-        return sameSubject(await this.#readLogin(await refreshTokenGrant(this.#configuration, handle.token)), subject);
+      if (handle.kind === "refresh-token") {
+        const tokens = await refreshTokenGrant(this.#configuration, handle.token);
+        const next = this.#handleOf(tokens);
+        if (next !== undefined) successor(next);
+        return sameSubject(await this.#readLogin(tokens), subject);
+      }
       if (this.#options.clock.now() >= handle.expiresAtMs) return { kind: "unsupported" };
       const identity = await readGithubPerson(this.#api, handle.token);
       return sameSubject({ identity, refreshToken, providerSessionId: undefined }, subject);
@@ -129,14 +144,15 @@ export class GithubProvider implements RedirectProvider {
     return Promise.resolve(undefined);
   }
 
-  async #readLogin(tokens: { readonly access_token: string; readonly refresh_token?: string }): Promise<ProviderLogin> {
+  async #readLogin(tokens: Tokens): Promise<ProviderLogin> {
     const identity = await readGithubPerson(this.#api, tokens.access_token);
-    const expiresAtMs = this.#options.clock.now() + MAX_TOKEN_AGE_MS;
-    const refreshToken =
-      tokens.refresh_token === undefined
-        ? writeHandle({ kind: "access-token", token: tokens.access_token, expiresAtMs })
-        : writeHandle({ kind: "refresh-token", token: tokens.refresh_token });
-    return { identity, refreshToken, providerSessionId: undefined };
+    return { identity, refreshToken: this.#handleOf(tokens), providerSessionId: undefined };
+  }
+
+  /** GitHub Apps give refresh tokens; the tokens of OAuth apps last. */
+  #handleOf({ access_token: accessToken, refresh_token: refreshToken }: Tokens): string | undefined {
+    if (refreshToken !== undefined) return writeHandle({ kind: "refresh-token", token: refreshToken });
+    return writeHandle({ kind: "access-token", token: accessToken, expiresAtMs: this.#options.clock.now() + MAX_TOKEN_AGE_MS });
   }
 }
 

@@ -26,6 +26,7 @@ import { type LoggedOut, LogoutTokens } from "./logout-token.ts";
 import { ProviderMetadata } from "./metadata.ts";
 import { type PersonRules, readPerson } from "./person.ts";
 import { readHandle, writeHandle } from "./renewal-handle.ts";
+import { TokenRotation } from "./rotation.ts";
 
 export interface OidcProviderOptions {
   readonly config: OidcProviderConfig;
@@ -52,8 +53,7 @@ export class OidcProvider implements RedirectProvider {
   readonly #keys: ProviderKeys;
   readonly #logoutTokens: LogoutTokens;
   readonly #personRules: PersonRules;
-  /** A refresh token may be good for one use: whoever asks again meanwhile gets the same answer. */
-  readonly #refreshing = new Map<string, Promise<RefreshResult>>();
+  readonly #rotation: TokenRotation = new TokenRotation();
 
   constructor(options: OidcProviderOptions) {
     const { config, clock, fetch, habits } = options;
@@ -107,15 +107,9 @@ export class OidcProvider implements RedirectProvider {
     }
   }
 
-  refresh(refreshToken: string | undefined, subject: string, signal?: AbortSignal): Promise<RefreshResult> {
-    signal?.throwIfAborted();
-    if (refreshToken === undefined) return Promise.resolve({ kind: "unsupported" });
-    let pending = this.#refreshing.get(refreshToken);
-    if (pending === undefined) {
-      pending = this.#refresh(refreshToken, subject).finally(() => this.#refreshing.delete(refreshToken));
-      this.#refreshing.set(refreshToken, pending);
-    }
-    return pending;
+  async refresh(refreshToken: string | undefined, subject: string, signal?: AbortSignal): Promise<RefreshResult> {
+    if (refreshToken === undefined) return { kind: "unsupported" };
+    return await this.#rotation.renew(refreshToken, signal, (current, successor) => this.#refresh(current, subject, successor));
   }
 
   async revoke(refreshToken: string): Promise<void> {
@@ -160,12 +154,12 @@ export class OidcProvider implements RedirectProvider {
     return writeHandle({ kind: "access-token", token: tokens.access_token, expiresAtMs });
   }
 
-  async #refresh(refreshToken: string, subject: string): Promise<RefreshResult> {
+  async #refresh(refreshToken: string, subject: string, successor: (handle: string) => void): Promise<RefreshResult> {
     const handle = readHandle(refreshToken);
     if (handle === undefined) return { kind: "unsupported" };
     try {
       const configuration = await this.#metadata.current();
-      if (handle.kind === "refresh-token") return await this.#useRefreshToken(configuration, handle.token, refreshToken, subject);
+      if (handle.kind === "refresh-token") return await this.#useRefreshToken(configuration, handle.token, subject, successor);
       if (this.#options.clock.now() >= handle.expiresAtMs) return { kind: "unsupported" };
       const identity = identityFromClaims(await fetchUserInfo(configuration, handle.token, subject), this.#personRules);
       return { kind: "claims", login: { identity, refreshToken, providerSessionId: undefined } };
@@ -174,15 +168,21 @@ export class OidcProvider implements RedirectProvider {
     }
   }
 
-  async #useRefreshToken(configuration: Configuration, token: string, handle: string, subject: string): Promise<RefreshResult> {
+  async #useRefreshToken(
+    configuration: Configuration,
+    token: string,
+    subject: string,
+    successor: (handle: string) => void,
+  ): Promise<RefreshResult> {
     const tokens = await refreshTokenGrant(configuration, token);
+    const refreshToken = writeHandle({ kind: "refresh-token", token: tokens.refresh_token ?? token });
+    if (refreshToken !== undefined) successor(refreshToken);
     const accessToken = tokens.access_token;
     const expected = { nonce: undefined, accessToken, subject };
-    const rotated = tokens.refresh_token === undefined ? handle : writeHandle({ kind: "refresh-token", token: tokens.refresh_token });
     const idToken =
       tokens.id_token === undefined ? undefined : await verifyIdToken(tokens.id_token, this.#tokenRules(configuration), expected);
     const { identity } = await readPerson(configuration, { accessToken, idToken, subject }, this.#personRules, this.#options.fetch);
-    return { kind: "claims", login: { identity, refreshToken: rotated, providerSessionId: undefined } };
+    return { kind: "claims", login: { identity, refreshToken, providerSessionId: undefined } };
   }
 
   #refreshFailed(error: unknown): RefreshResult {

@@ -123,6 +123,53 @@ describe("R-F9: with a refresh token", () => {
   });
 });
 
+describe("R-F9: a rotated refresh token is never lost", () => {
+  const used: (string | null)[] = [];
+  let userinfo: () => Promise<Response> | Response;
+  beforeEach(() => {
+    used.length = 0;
+    let count = 1;
+    fake.answers.set("https://idp.example.com/token", ({ body }) => {
+      const old = (body as URLSearchParams).get("refresh_token");
+      used.push(old);
+      if (old !== `refresh-${count}`) return Response.json({ error: "invalid_grant" }, { status: 400 });
+      return Response.json({ access_token: "a", token_type: "bearer", refresh_token: `refresh-${++count}` });
+    });
+    userinfo = () => Response.json(ANN);
+    fake.answers.set(USERINFO, () => userinfo());
+  });
+
+  it("when userinfo fails after the rotation: the next try uses the successor", async () => {
+    userinfo = () => new Response(null, { status: 404 });
+    expect(await provider.refresh("rt.refresh-1", ANN.sub)).toEqual({ kind: "unreachable" });
+    expect(await provider.refresh("rt.refresh-1", ANN.sub)).toEqual({ kind: "unreachable" });
+    userinfo = () => Response.json(ANN);
+    expect(await provider.refresh("rt.refresh-1", ANN.sub)).toMatchObject({ kind: "claims", login: { refreshToken: "rt.refresh-4" } });
+    expect(await provider.refresh("rt.refresh-4", ANN.sub)).toMatchObject({ kind: "claims", login: { refreshToken: "rt.refresh-5" } });
+    expect(used).toEqual(["refresh-1", "refresh-2", "refresh-3", "refresh-4"]);
+  });
+
+  it("when nobody waits any longer: whoever comes next joins it, or finds the successor", async () => {
+    const late = Promise.withResolvers<Response>();
+    userinfo = () => late.promise;
+    const controller = new AbortController();
+    const first = provider.refresh("rt.refresh-1", ANN.sub, controller.signal);
+    controller.abort();
+    expect(await first).toEqual({ kind: "unreachable" });
+    const second = provider.refresh("rt.refresh-1", ANN.sub);
+    late.resolve(Response.json(ANN));
+    expect(await second).toMatchObject({ kind: "claims", login: { refreshToken: "rt.refresh-2" } });
+    userinfo = () => Response.json(ANN);
+    expect(await provider.refresh("rt.refresh-1", ANN.sub)).toMatchObject({ kind: "claims", login: { refreshToken: "rt.refresh-3" } });
+    expect(used).toEqual(["refresh-1", "refresh-2"]);
+  });
+
+  it("an aborted question is not asked", async () => {
+    expect(await provider.refresh("rt.refresh-1", ANN.sub, AbortSignal.abort())).toEqual({ kind: "unreachable" });
+    expect(used).toEqual([]);
+  });
+});
+
 describe("revocation", () => {
   it("names the token and its kind", async () => {
     fake.answers.set("https://idp.example.com/revoke", () => new Response(null));
