@@ -210,6 +210,17 @@ describe("with one provider that the browser is sent to", () => {
     expect((await browser.go(relay.url("notes", "/other"))).status).toBe(LET_IN);
   });
 
+  it("pages that cannot be come back to lead to the application's first page (R-E2)", async () => {
+    for (const path of [`/${"x".repeat(1_600)}`, "/a?q=\u00ff", `/a?${'"'.repeat(1_000)}`]) {
+      const page = await signIn(`${relay.url("notes").slice(0, -1)}${path}`, "ann", new Browser());
+      expect(new URL(page.url).origin + "/", path).toBe(relay.url("notes"));
+    }
+    const long = new Browser();
+    expect((await signIn(relay.url("notes", `/${"x".repeat(1_600)}`), "ann", long)).url).toBe(relay.url("notes"));
+    const longest = relay.url("notes", `/${"x".repeat(1_599)}`);
+    expect((await signIn(longest, "ann", new Browser())).url).toBe(longest);
+  });
+
   it("a navigation by POST comes back as GET, its body is not kept (R-H7)", async () => {
     const page = await browser.go(relay.url("notes", "/form"), { method: "POST", form: { a: "b" }, follow: false });
     expect(page.status).toBe(303);

@@ -13,6 +13,7 @@ import type { IdentityProvider } from "./authn/provider.ts";
 import { longestSessionMs } from "./authn/session-length.ts";
 import type { CanonicalRequest } from "./ingress/canonicalise.ts";
 import type { InFlight } from "./ingress/in-flight.ts";
+import { returnPath } from "./ingress/location.ts";
 import { answerLogin, serveLogin } from "./ingress/login-pages.ts";
 import { findLoginTarget, loginTarget, loginTargets } from "./ingress/login-target.ts";
 import type { Application, Runtime } from "./ingress/runtime.ts";
@@ -54,7 +55,10 @@ export function createSignIn(options: SignInOptions): SignIn {
     loginTarget(targets, runtime(), application, hostname);
   return {
     redirect(request, canonical, application, fields) {
-      const answer = flow.sendToLogin(targetOf(canonical, application), canonical.target.path, request.exchange.request.fields);
+      const target = targetOf(canonical, application);
+      // What cannot be come back to leads to the first page of this application, not to whatever is at the root of its host.
+      const path = returnPath(target.origin, canonical.target.path);
+      const answer = flow.sendToLogin(target, path === "/" ? target.applicationPath : path, request.exchange.request.fields);
       answerLogin(request, withFields(answer, fields), "login");
     },
     loginUrl: (canonical, application) => flow.loginUrl(targetOf(canonical, application)),

@@ -13,6 +13,9 @@ export interface OwnLocation {
 }
 
 /** One of our hosts, or the IPv6 loopback address, where a command line may wait for its answer (R-E4). */
+/** The longest of our own paths holds a sealed return path, and more. */
+const MAX_LOCATION_PATH_BYTES = 4_096;
+
 const ORIGIN = /^(?:https?:\/\/[a-z0-9.-]+(?::[1-9][0-9]{0,4})?|http:\/\/\[::1\]:[1-9][0-9]{0,4})$/;
 const VISIBLE = /^\/[\x21-\x7e]*$/;
 /** Another slash in second place, whatever a browser drops between or takes for one. */
@@ -26,12 +29,12 @@ const DECODINGS = 2;
 export function locationOf({ origin, path }: OwnLocation): string {
   if (!ORIGIN.test(origin))
     throw new SallyportError("ERR_INGRESS_LOCATION_INVALID", "A redirect needs an origin from the configuration; nothing was sent.");
-  return origin + returnPath(origin, path);
+  return origin + returnPath(origin, path, MAX_LOCATION_PATH_BYTES);
 }
 
-/** `path` byte for byte where it is plainly one on `origin`, else `/`. */
-export function returnPath(origin: string, path: string): string {
-  if (path.length > MAX_RETURN_BYTES || !VISIBLE.test(path) || path.includes("\\") || path.includes("#")) return "/";
+/** `path` byte for byte where it is plainly one on `origin`, else `/`. @param maxBytes default: what a visitor is brought back to */
+export function returnPath(origin: string, path: string, maxBytes: number = MAX_RETURN_BYTES): string {
+  if (path.length > maxBytes || !VISIBLE.test(path) || path.includes("\\") || path.includes("#")) return "/";
   const end = path.indexOf("?");
   return staysOn(origin, end < 0 ? path : path.slice(0, end)) && parsesTo(origin, path) ? path : "/";
 }

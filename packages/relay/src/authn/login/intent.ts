@@ -24,7 +24,8 @@ export type Intent =
 export const HOME: Intent = { kind: "own", path: "/" };
 
 export function applicationIntent(hostname: string, path: string, binding?: string): Intent {
-  const back = path.length > MAX_RETURN_BYTES ? "/" : path;
+  // As JSON, since that is what has to fit.
+  const back = Buffer.byteLength(JSON.stringify(path)) > MAX_RETURN_BYTES + 2 ? "/" : path;
   return binding === undefined ? { kind: "application", hostname, path: back } : { kind: "application", hostname, path: back, binding };
 }
 

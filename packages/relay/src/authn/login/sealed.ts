@@ -8,8 +8,11 @@ import { SallyportError } from "@sallyport/shared/errors";
 /** Each is refused where another is expected (R-G3). */
 export type SealPurpose = "login-request" | "provider-state" | "pin-challenge" | "cli-request";
 
-/** Longest content, in bytes of its JSON. The sealed text is a third longer and has to fit into URLs. */
-export const MAX_SEALED_CONTENT_BYTES = 2_048;
+/**
+ * Longest content, in bytes of its JSON: the longest return path with the longest host name, address and provider name. The
+ * sealed text is a third longer and has to fit into URLs; usual ones have 300 bytes.
+ */
+export const MAX_SEALED_CONTENT_BYTES = 2_560;
 
 export type Opened<T> =
   | { readonly kind: "open"; readonly content: T; readonly id: string; readonly expiresAt: number }
