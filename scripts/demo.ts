@@ -8,7 +8,7 @@ import { startRelay } from "../tests/harness/relay.ts";
 import { freePort } from "../tests/harness/scratch.ts";
 import { LEGS } from "./demo/legs.ts";
 import type { Demo } from "./demo/legs.ts";
-import { SIGN_IN_CODE } from "./demo/sign-in.ts";
+import { SIGN_IN_CODE } from "../tests/harness/sign-in.ts";
 import { startPrivateService } from "./demo/private-service.ts";
 
 const PREFERRED_PORT = 8080;

@@ -10,7 +10,7 @@ import { within } from "../../tests/harness/scratch.ts";
 import { answer, openVisit, visit } from "../../tests/harness/visitor.ts";
 import { nextMessage, openWebSocket } from "../../tests/harness/websocket.ts";
 import type { Greeting } from "./private-service.ts";
-import { Visitor } from "./sign-in.ts";
+import { Visitor } from "../../tests/harness/sign-in.ts";
 
 export interface Demo {
   readonly relay: Relay;

@@ -1,8 +1,8 @@
-// A visitor of `npm start -- --once` who signs in like a browser: keeps cookies by host, follows redirects, submits forms,
+// A visitor who signs in like a browser, without being one: keeps cookies by host, follows redirects, submits forms,
 // and reads the code where the relay shows it.
 
-import type { Relay } from "../../tests/harness/relay.ts";
-import { visit, type Visit } from "../../tests/harness/visitor.ts";
+import type { Relay } from "./relay.ts";
+import { visit, type Visit } from "./visitor.ts";
 
 /** How the relay shows a code on its terminal. */
 export const SIGN_IN_CODE = /^Code for (\S+) \([^)]*\): ([0-9]+)$/;
@@ -35,8 +35,7 @@ export class Visitor {
     const jar = this.#cookies.get(application) ?? new Map<string, string>();
     this.#cookies.set(application, jar);
     this.#application = application;
-    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
-    const headers = { accept, cookie, ...(form === undefined ? {} : FORM_HEADERS) };
+    const headers = { accept, cookie: this.cookie(application), ...(form === undefined ? {} : FORM_HEADERS) };
     const body = form === undefined ? "" : new URLSearchParams(form).toString();
     const answer = await visit(this.#relay, application, path, { method: form === undefined ? "GET" : "POST", headers, body });
     for (const line of answer.headers["set-cookie"] ?? []) {
@@ -50,25 +49,29 @@ export class Visitor {
 
   async signIn(application: string, path: string, email: string): Promise<void> {
     await this.open(application, path);
-    await this.#submit({ email });
+    await this.submit({ email });
     const line = await this.#relay.program.line(new RegExp(`^Code for ${email.replaceAll(".", "\\.")} `));
-    await this.#submit({ pin: SIGN_IN_CODE.exec(line)?.[2] ?? "" });
+    await this.submit({ pin: SIGN_IN_CODE.exec(line)?.[2] ?? "" });
   }
 
   async signOut(): Promise<void> {
     await this.open("auth", "/logout");
-    await this.#submit({ scope: "session" });
+    await this.submit({ scope: "session" });
   }
 
-  async #submit(values: Readonly<Record<string, string>>): Promise<void> {
+  /** Cookie field of this visitor at an application, for requests of other kinds. */
+  cookie(application: string): string {
+    return [...(this.#cookies.get(application) ?? [])].map(([name, value]) => `${name}=${value}`).join("; ");
+  }
+
+  /** Sends the form of the page that is open. */
+  async submit(values: Readonly<Record<string, string>>): Promise<void> {
     const html = this.page.text();
     const action = /<form[^>]* action="([^"]+)"/.exec(html)?.[1];
     if (action === undefined) throw new Error(`expected a form, got ${this.page.status}: ${html}`);
     const form: Record<string, string> = {};
     for (const [, name = "", value = ""] of html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)) form[name] = value;
-    await this.#follow(
-      await this.ask(this.#application, new URL(action, this.#relay.authUrl).pathname, "text/html", { ...form, ...values }),
-    );
+    await this.#follow(await this.ask(this.#application, action, "text/html", { ...form, ...values }));
   }
 
   async #follow(first: Visit): Promise<void> {
