@@ -43,12 +43,10 @@ describe("what costs more than its bytes is refused in time", () => {
   test.each([
     ["open brackets", "[".repeat(4_000_000)],
     ["aliases", `a: &a [1]\nb: [${"*a,".repeat(1_000_000)}*a]\n`],
-    ["keys", `{${Array.from({ length: 100_000 }, (_, index) => `k${index}: 1`).join(",")}, k0: 1}`],
+    ["keys", `{${Array.from({ length: 30_000 }, (_, index) => `k${index}: 1`).join(",")}, k0: 1}`],
   ])("%s", (_what, yaml) => {
-    const startedAt = performance.now();
+    // These took 24 s, minutes, and an hour: the time limit of a test tells that apart on the slowest machine.
     expect(codes(yaml).length).toBe(1);
-    // Seconds apart from the 24 s, and the hour, that these took: not a measure of speed.
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 });
 
