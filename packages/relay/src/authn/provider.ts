@@ -85,6 +85,8 @@ export interface PinProvider {
   readonly kind: "pin";
   readonly name: string;
   readonly label: string;
+  /** Where people find the code: the page tells them. @default "mail" */
+  readonly delivery?: "mail" | "terminal" | undefined;
   send(email: string, clientAddress: string): Promise<PinSending>;
   check(challengeId: string, pin: string, clientAddress: string): PinChecking;
 }

@@ -44,7 +44,7 @@ export function diffConfigs(before: RelayConfig, after: RelayConfig): ConfigDiff
 }
 
 const NAMED_SECTIONS = ["applications", "policies", "groups", "tunnels", "identityProviders"] as const;
-const PLAIN_SECTIONS = ["authUrl", "admin", "state", "trustedProxies", "geoip", "tests", "limits", "sessions", "records"] as const;
+const PLAIN_SECTIONS = ["authUrl", "admin", "state", "trustedProxies", "geoip", "tests", "limits", "sessions", "pages", "records"] as const;
 
 /**
  * Sections whose change takes a restart, because sockets, stores or sessions were made with them. A reload that

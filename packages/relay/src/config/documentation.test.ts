@@ -50,6 +50,7 @@ describe("every example of docs/configure.md passes check", () => {
     folder.certificate("tls", ["*.example.com", "*.preview.example.com"]);
     folder.certificate("other", ["other.example.org"]);
     folder.write("github.secret", "secret");
+    folder.write("logo.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>");
     Object.assign(folder.env, { CORP_SECRET: "secret", SMTP_URL: "smtps://user:password@mail.example.com" });
   });
   afterAll(() => folder[Symbol.dispose]());

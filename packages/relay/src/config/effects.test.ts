@@ -125,6 +125,13 @@ const CHANGES: Readonly<Record<string, unknown>> = {
   "sessions.duration": "1h",
   "sessions.idleTimeout": "1h",
   "sessions.claimsMaxAge": "5m",
+  "pages.name": "Example Ltd",
+  "pages.logo": { file: "a.svg" },
+  "pages.accent": "#7a1fa2",
+  "pages.contact": "mailto:help@example.com",
+  "pages.texts.signIn": "Use your account.",
+  "pages.texts.denied": "Ask your manager.",
+  "pages.texts.footer": "Example Ltd",
   "records.folder": "./elsewhere",
   "records.fileSize": "1MB",
   "records.totalSize": "20MB",
@@ -137,6 +144,7 @@ beforeAll(() => {
   folder = new ConfigFolder();
   for (const name of ["a", "b"]) folder.certificate(name, ["*.example.com"]);
   folder.write("a.mmdb", geoDatabase());
+  folder.write("a.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>");
   folder.write("b.mmdb", geoDatabase("GeoIP2-Country"));
   Object.assign(folder.env, { ONE: "one", TWO: "two" });
 });

@@ -5,6 +5,8 @@ import { dirname, resolve } from "node:path";
 import type { ApplicationDocument } from "./application-schema.ts";
 import { readCertificate, readGeoip, readSecret, type Outcome, type Surroundings } from "./files.ts";
 import type { ListenDocument } from "./listen-schema.ts";
+import { readLogo } from "./logo-file.ts";
+import type { LogoConfig } from "./pages-types.ts";
 import type { Finding } from "./problem.ts";
 import type { IdentityProviderDocument } from "./provider-schema.ts";
 import type { RelayDocument } from "./schema.ts";
@@ -18,6 +20,7 @@ export interface Resolved {
   readonly identityProviders: readonly Outcome<IdentityProviderConfig>[];
   readonly applications: readonly Outcome<ApplicationConfig>[];
   readonly geoip: GeoipConfig | undefined;
+  readonly logo: LogoConfig | undefined;
   readonly findings: readonly Finding[];
   /** Absolute paths of all files referred to, readable or not. */
   readonly files: readonly string[];
@@ -29,12 +32,15 @@ export async function resolveReferences(survey: Survey, around: Surroundings): P
   const applications = await Promise.all(survey.entries("applications").map((entry) => resolveApplication(entry, around)));
   const geoipFile = survey.section("geoip")?.file;
   const geoip = geoipFile === undefined ? { value: undefined, findings: [] } : await readGeoip(geoipFile, ["geoip"], around);
+  const logoFile = survey.section("pages")?.logo?.file;
+  const logo = logoFile === undefined ? { value: undefined, findings: [] } : await readLogo(logoFile, ["pages", "logo"], around);
   return {
     listen,
     identityProviders,
     applications,
     geoip: geoip.value,
-    findings: [...listen, ...identityProviders, ...applications, geoip].flatMap((outcome) => outcome.findings),
+    logo: logo.value,
+    findings: [...listen, ...identityProviders, ...applications, geoip, logo].flatMap((outcome) => outcome.findings),
     files: referencedFiles(survey).map((file) => resolve(around.folder, file)),
   };
 }
@@ -59,6 +65,7 @@ export function assemble(document: RelayDocument, resolved: Resolved, source: Co
     tests: document.tests,
     limits: document.limits,
     sessions: document.sessions,
+    pages: { ...document.pages, logo: resolved.logo },
     records: { ...records, folder: recordsFolder === undefined ? resolve(state, "records") : resolve(folder, recordsFolder) },
     source,
   };
@@ -105,11 +112,11 @@ function referencedFiles(survey: Survey): string[] {
     .flatMap(({ value }) =>
       value.type === "one-time-pin" ? (value.smtp === undefined ? [] : fileOf(value.smtp.url)) : fileOf(value.clientSecret),
     );
-  const geoip = survey.section("geoip")?.file;
+  const others = [survey.section("geoip"), survey.section("pages")?.logo].flatMap((one) => (one === undefined ? [] : [one.file]));
   const passwords = survey
     .entries("applications")
     .flatMap(({ value }) => (value.originBasicAuth === undefined ? [] : fileOf(value.originBasicAuth.password)));
-  return [...certificates, ...secrets, ...passwords, ...(geoip === undefined ? [] : [geoip])];
+  return [...certificates, ...secrets, ...passwords, ...others];
 }
 
 function fileOf(source: SecretReference): string[] {

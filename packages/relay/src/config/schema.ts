@@ -5,6 +5,7 @@ import { z } from "zod";
 import { type ApplicationDocument, applicationsSchema, tunnelsSchema } from "./application-schema.ts";
 import { limitsSchema, recordsSchema, type RecordsDocument } from "./limits-schema.ts";
 import { adminSchema, listenSchema, trustedProxiesSchema, type AdminDocument, type ListenDocument } from "./listen-schema.ts";
+import { pagesSchema, type PagesDocument } from "./pages-schema.ts";
 import { groupsSchema, policiesSchema } from "./policy-schema.ts";
 import { sessionsSchema } from "./session-schema.ts";
 import { policyTestsSchema } from "./policy-test-schema.ts";
@@ -29,6 +30,7 @@ export interface RelayDocument {
   readonly tests: readonly PolicyTestConfig[];
   readonly limits: LimitsConfig;
   readonly sessions: SessionsConfig;
+  readonly pages: PagesDocument;
   readonly records: RecordsDocument;
 }
 
@@ -65,6 +67,7 @@ const sections = {
   tests: policyTestsSchema.prefault([]),
   limits: limitsSchema,
   sessions: sessionsSchema,
+  pages: pagesSchema,
   records: recordsSchema,
 } satisfies Readonly<Record<SectionName, z.ZodType>>;
 

@@ -4,6 +4,7 @@
 
 import type { Secret } from "@sallyport/shared/secret";
 import type { CountryLookup } from "../authz/facts.ts";
+import type { PagesConfig } from "./pages-types.ts";
 import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-types.ts";
 
 /** A public origin, built from configuration alone, never from a request (R-B7). */
@@ -264,6 +265,7 @@ export interface RelayConfig {
   readonly tests: readonly PolicyTestConfig[];
   readonly limits: LimitsConfig;
   readonly sessions: SessionsConfig;
+  readonly pages: PagesConfig;
   readonly records: RecordsConfig;
   readonly source: ConfigSource;
 }

@@ -1,5 +1,5 @@
-// What the auth host answers: the tunnel endpoint for connectors, key material for origins, and sign-in. Must not know
-// applications.
+// What the auth host answers: the tunnel endpoint for connectors, key material for origins, sign-in and the files of its
+// pages. Must not know applications.
 
 import { firstValue } from "@sallyport/shared/http/fields";
 import { TUNNEL_PATH } from "@sallyport/shared/protocol/frame";
@@ -32,6 +32,8 @@ export function serveAuthHost(options: AuthHostOptions, request: InFlight, canon
   const { pathname } = canonical.target;
   if (pathname === TUNNEL_PATH) return serveTunnel(options.acceptor, request, canonical);
   const readable = canonical.method === "GET" || canonical.method === "HEAD";
+  const asset = readable ? request.runtime.look.assets.get(pathname) : undefined;
+  if (asset !== undefined) return request.answerOwn(200, asset.headers, asset.body, asset.cacheControl);
   if (pathname === "/.well-known/jwks.json" && readable) return serveJson(request, options.jwks());
   if (pathname === "/.well-known/sallyport" && readable) return serveJson(request, describe(options.authUrl));
   if (!options.serveLogin(request, canonical) && !options.serveAccess(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");

@@ -241,7 +241,10 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     this.#status = REFUSALS[code].status;
     const shown = this.application === undefined ? {} : { applicationName: this.application.name };
     const fields = [...this.#readableFields(), ...(context.fields ?? [])];
-    const answered = respondWith(this.exchange, code, { ...shown, ...context, fields, requestId: this.requestId, atMs: this.#services.clock.now() });
+    const { look, config } = this.runtime;
+    const pageHost = this.canonical?.hostname === config.authUrl.hostname ? "auth" : "elsewhere";
+    const own = { look, pageHost, requestId: this.requestId, atMs: this.#services.clock.now() } as const;
+    const answered = respondWith(this.exchange, code, { ...shown, ...context, ...own, fields });
     this.#status = answered.status;
     this.#ownBytes = answered.bodyBytes;
   }

@@ -4,8 +4,7 @@
 import { firstValue, type Fields } from "@sallyport/shared/http/fields";
 import type { LoginRoute } from "../authn/login/flow.ts";
 import type { LoginAnswer, LoginRefusal, LoginVisit } from "../authn/login/types.ts";
-import { page } from "../pages/layout.ts";
-import { contentSecurityPolicy } from "../pages/stylesheet.ts";
+import { renderPage } from "../pages/layout.ts";
 import type { CanonicalRequest } from "./canonicalise.ts";
 import type { InFlight } from "./in-flight.ts";
 import { locationOf, type OwnLocation } from "./location.ts";
@@ -77,13 +76,10 @@ export function answerLogin(request: InFlight, answer: LoginAnswer, decision: "o
   }
 }
 
-function answerPage(
-  request: InFlight,
-  { status, title, place, content, forms, fields, continueTo }: Extract<LoginAnswer, { kind: "page" }>,
-): void {
-  const policy = ["Content-Security-Policy", contentSecurityPolicy(forms ? "'self'" : "'none'"), "X-Frame-Options", "DENY"];
-  const own = ["Content-Type", "text/html; charset=utf-8", ...policy, ...refresh(continueTo), ...fields];
-  request.answerOwn(status, own, Buffer.from(page({ title, place, content })));
+function answerPage(request: InFlight, { status, fields, continueTo, ...parts }: Extract<LoginAnswer, { kind: "page" }>): void {
+  const { look, config } = request.runtime;
+  const page = renderPage(parts, look, request.canonical?.hostname === config.authUrl.hostname ? "auth" : "elsewhere");
+  request.answerOwn(status, [...page.fields, ...refresh(continueTo), ...fields], Buffer.from(page.body));
 }
 
 function answerRefusal(request: InFlight, refusal: LoginRefusal, decision: "own" | "login"): void {

@@ -4,8 +4,8 @@
 
 import { SallyportError } from "@sallyport/shared/errors";
 import { firstValue, type Fields } from "@sallyport/shared/http/fields";
-import { refusalPage, UNKNOWN_HOST_PAGE } from "../pages/refusal-page.ts";
-import { contentSecurityPolicy } from "../pages/stylesheet.ts";
+import { type RefusalPage, refusalPage, UNKNOWN_HOST_PAGE } from "../pages/refusal-page.ts";
+import { framingHeaders, type Look, type PageHost } from "../pages/look.ts";
 import type { IngressExchange, IngressRequest } from "./exchange.ts";
 import { locationOf, type OwnLocation } from "./location.ts";
 import { REFUSALS, type Refusal, type RefusalCode } from "./refusals.ts";
@@ -30,6 +30,10 @@ export interface RefusalContext {
   readonly fields?: Fields | undefined;
   /** Replaces the table's Retry-After, in seconds. */
   readonly retryAfterS?: number | undefined;
+  /** How the page looks. Default: as everywhere. */
+  readonly look?: Look | undefined;
+  /** Default: not the auth host. */
+  readonly pageHost?: PageHost | undefined;
   /** Time shown on the page, milliseconds since the Unix epoch. Default: now. */
   readonly atMs?: number | undefined;
 }
@@ -48,7 +52,7 @@ export function respondWith(exchange: IngressExchange, code: RefusalCode, contex
   if (isGrpc(exchange.request)) return respondGrpc(exchange, code, refusal, context);
   const page = isNavigation(exchange.request);
   const body = Buffer.from(page ? htmlBody(code, refusal, context) : jsonBody(code, refusal, context), "utf8");
-  const fields = commonFields(code, refusal, context.requestId);
+  const fields = commonFields(code, refusal, context);
   fields.push("Content-Type", page ? "text/html; charset=utf-8" : "application/json; charset=utf-8", "Content-Length", String(body.length));
   if (refusal.status === 401) fields.push("WWW-Authenticate", context.challenge ?? defaultChallenge(code, context));
   const retryAfterS = context.retryAfterS ?? refusal.retryAfterS;
@@ -114,7 +118,7 @@ export function ownFields(requestId: string, cacheControl = "no-store"): string[
 export function rawRefusal(code: RefusalCode, requestId: string, nowMs: number): Buffer {
   const refusal: Refusal = REFUSALS[code];
   const body = jsonBody(code, refusal, { requestId });
-  const fields = [...commonFields(code, refusal, requestId), "Content-Type", "application/json; charset=utf-8"];
+  const fields = [...commonFields(code, refusal, { requestId }), "Content-Type", "application/json; charset=utf-8"];
   if (refusal.status === 405) fields.push(...ALLOWED_METHODS);
   fields.push("Content-Length", String(Buffer.byteLength(body)), "Date", new Date(nowMs).toUTCString(), "Connection", "close");
   let head = `HTTP/1.1 ${refusal.status} ${refusal.title}\r\n`;
@@ -131,11 +135,19 @@ function send(exchange: IngressExchange, status: number, fields: Fields, body: B
   return { status, bodyBytes: body.length };
 }
 
-function commonFields(code: RefusalCode, refusal: Refusal, requestId: string): string[] {
-  const fields = ownFields(requestId);
+function commonFields(code: RefusalCode, refusal: Refusal, context: RefusalContext): string[] {
+  const fields = ownFields(context.requestId);
   fields.push("Sallyport-Error", code, "Sallyport-Answered-By", answeredBy(refusal));
-  fields.push("Content-Security-Policy", contentSecurityPolicy(), "X-Frame-Options", "DENY", "Vary", "Accept, Sec-Fetch-Mode");
+  fields.push(...framingHeaders(showing(code, context)), "Vary", "Accept, Sec-Fetch-Mode");
   return fields;
+}
+
+/** The page for hosts that are not ours is constant (R-B6): it looks like nobody's. */
+function showing(
+  code: RefusalCode,
+  { look, pageHost = "elsewhere" }: RefusalContext,
+): { readonly look?: Look | undefined; readonly host: PageHost } {
+  return code === "ERR_HOST_UNKNOWN" ? { host: "elsewhere" } : { look, host: pageHost };
 }
 
 /** What failed at the origin is reported by the connector; what failed in the tunnel, by the relay. */
@@ -165,7 +177,7 @@ function jsonBody(code: RefusalCode, refusal: Refusal, context: RefusalContext):
 
 function htmlBody(code: RefusalCode, refusal: Refusal, context: RefusalContext): string {
   if (code === "ERR_HOST_UNKNOWN") return UNKNOWN_HOST_PAGE;
-  return refusalPage({
+  const model: RefusalPage = {
     title: refusal.title,
     meaning: refusal.meaning,
     remedy: refusal.visitorRemedy,
@@ -180,7 +192,8 @@ function htmlBody(code: RefusalCode, refusal: Refusal, context: RefusalContext):
     loginUrl: context.loginUrl,
     contact: context.contact,
     retry: refusal.status === 502 || refusal.status === 503 || refusal.status === 504,
-  });
+  };
+  return refusalPage(model, context.look, context.pageHost);
 }
 
 function isGrpc(request: IngressRequest): boolean {
@@ -197,7 +210,7 @@ const GRPC_UNKNOWN = 2;
  */
 function respondGrpc(exchange: IngressExchange, code: RefusalCode, refusal: Refusal, context: RefusalContext): AnsweredRefusal {
   const message = `${code}: ${refusal.meaning} ${refusal.visitorRemedy} (request ${context.requestId})`;
-  const fields = commonFields(code, refusal, context.requestId);
+  const fields = commonFields(code, refusal, context);
   fields.push(
     "Content-Type",
     "application/grpc",

@@ -19,6 +19,7 @@ import { DecisionCache } from "../authz/decision-cache.ts";
 import { noCountry, type CountryLookup } from "../authz/facts.ts";
 import type { CompiledApplication } from "../authz/policy.ts";
 import type { ApplicationConfig, RelayConfig } from "../config/types.ts";
+import { createLook, type Look } from "../pages/look.ts";
 import { createClientAddressReader, type ClientAddressReader } from "./client-address.ts";
 import { basicAuthorization } from "./origin-identity.ts";
 import { RouteTable, type Routable } from "./route.ts";
@@ -54,6 +55,8 @@ export interface Runtime {
   readonly fieldLimits: FieldLimits;
   /** What each tunnel may publish; a tunnel without applications has an empty list. */
   readonly grants: ReadonlyMap<string, readonly Grant[]>;
+  /** How its pages look. */
+  readonly look: Look;
   /** An identity-independent fact of the whole configuration: the port every Host must name (R-B4). */
   readonly publicPort: number;
 }
@@ -71,6 +74,7 @@ export function createRuntime(config: RelayConfig): Runtime {
     clientAddress: createClientAddressReader(config.trustedProxies),
     fieldLimits: { ...REQUEST_FIELD_LIMITS, maxFields: config.limits.maxHeaderFields, maxBytes: config.limits.maxHeaderBytes },
     grants: grantsOf(config, applications),
+    look: createLook(config.pages, config.authUrl.origin),
     publicPort: config.authUrl.port,
   };
 }

@@ -1,25 +1,33 @@
-// The frame around every page for people: document head, mark, heading, sheet. Sign-in pages use it too.
+// The frame around every page for people: document head, name, heading, sheet. Must not know what a page is about.
 
-import { STYLESHEET } from "./stylesheet.ts";
-import { Html, html } from "./template.ts";
+import type { Fields } from "@sallyport/shared/http/fields";
+import { TICK } from "./icons.ts";
+import { DEFAULT_LOOK, type Look, type PageHost, pageHeaders } from "./look.ts";
+import { html, type Html } from "./template.ts";
 
-/** A door that opens outwards: drawn in the text's colour, decoration only. */
-const MARK = new Html(
-  '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false"><path d="M5 21V9a7 7 0 0 1 14 0v12"/><path d="M2 21h20"/><path d="M9 21V8.5l6.5 2.4V21"/><path d="M12.9 15.4v1.2"/></svg>',
-);
-const STYLE = new Html(`<style>${STYLESHEET}</style>`);
-
+/** One page, before it is known at which relay and host it is shown. */
 export interface PageParts {
   /** Shown in the tab and as the one h1. */
   readonly title: string;
-  /** Beside the mark: the application, or Sallyport's own name. */
-  readonly place: string;
+  /** The application that the page is about, beside the relay's name. */
+  readonly place?: string | undefined;
   readonly content: Html;
-  readonly footer?: Html | undefined;
+  /** Which of the operator's own texts belongs here. */
+  readonly note?: "signIn" | "denied" | undefined;
+  /** It ended well: a tick above the heading. */
+  readonly done?: boolean | undefined;
+  /** Something entered was not accepted: the tab says so first, which is where a screen reader starts. */
+  readonly problem?: boolean | undefined;
+  /** Room for lists in two columns. */
+  readonly wide?: boolean | undefined;
+  /** It has forms, which are sent to its own host. */
+  readonly forms?: boolean | undefined;
 }
 
 /** The whole document, UTF-8. */
-export function page(parts: PageParts): string {
+export function page(parts: PageParts, look: Look = DEFAULT_LOOK, host: PageHost = "elsewhere"): string {
+  const { head, mark } = look.dress[host];
+  const note = parts.note && look.texts[parts.note];
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -27,16 +35,27 @@ export function page(parts: PageParts): string {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
-        <title>${parts.title}</title>
-        ${STYLE}
+        <title>${parts.problem === true && "Error: "}${parts.title} · ${look.name}</title>
+        ${head}
       </head>
       <body>
-        <main>
-          <p class="who">${MARK}<span>${parts.place}</span></p>
+        <main${parts.wide === true && html` class="wide"`}>
+          <p class="who">${mark}<span>${look.name}</span>${parts.place !== undefined && html`<span class="at">${parts.place}</span>`}</p>
+          ${parts.done === true && html`<p class="emblem">${TICK}</p>`}
           <h1>${parts.title}</h1>
-          ${parts.content}
+          ${parts.content} ${note !== undefined && html`<p class="note after">${note}</p>`}
         </main>
-        ${parts.footer === undefined ? undefined : html`<footer>${parts.footer}</footer>`}
+        ${look.texts.footer !== undefined && html`<footer>${look.texts.footer}</footer>`}
       </body>
     </html> `.text;
+}
+
+export interface RenderedPage {
+  readonly body: string;
+  readonly fields: Fields;
+}
+
+/** A page with the headers that belong to it. */
+export function renderPage(parts: PageParts, look: Look = DEFAULT_LOOK, host: PageHost = "auth"): RenderedPage {
+  return { body: page(parts, look, host), fields: pageHeaders({ look, host, formActionOrigins: parts.forms === true ? [] : undefined }) };
 }

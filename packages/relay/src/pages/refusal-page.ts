@@ -2,7 +2,11 @@
 // and what to quote when asking for help (I6, A17). Also the constant page for hosts that are not ours (I3, R-B6).
 // Takes plain data, so that it knows neither the table of refusals nor requests.
 
-import { page } from "./layout.ts";
+import { deniedPage } from "./denied-page.ts";
+import { page, type PageParts } from "./layout.ts";
+import { loginProblemPage } from "./login-problem-page.ts";
+import { DEFAULT_LOOK, type Look, type PageHost } from "./look.ts";
+import { actionRow, contactHref, factList, linkButton } from "./parts.ts";
 import { html, safeHref, type Html } from "./template.ts";
 
 export interface RefusalPage {
@@ -36,15 +40,30 @@ const STOPS = [
   ["origin", "Application"],
 ] as const;
 
-export function refusalPage(model: RefusalPage): string {
-  return page({
+/** Sign-ins that can be begun again; the other ERR_LOGIN codes have nothing to begin. */
+const LOGIN_PROBLEM = /^ERR_LOGIN_(?!REQUIRED$|UNAVAILABLE$)/;
+
+export function refusalPage(model: RefusalPage, look: Look = DEFAULT_LOOK, host: PageHost = "elsewhere"): string {
+  return page(partsOf({ ...model, contact: model.contact ?? look.contact }), look, host);
+}
+
+function partsOf(model: RefusalPage): PageParts {
+  const { applicationName: application, detail, loginUrl, signedInAs } = model;
+  if (LOGIN_PROBLEM.test(model.code)) return loginProblemPage({ ...model, application, startAgainHref: safeHref(loginUrl) });
+  if (model.code !== "ERR_ACCESS_DENIED") return plainParts(model);
+  const account = signedInAs === undefined ? undefined : { label: signedInAs };
+  return deniedPage({ ...model, application, reason: detail, account, switchHref: safeHref(loginUrl) });
+}
+
+function plainParts(model: RefusalPage): PageParts {
+  return {
     title: model.title,
-    place: model.applicationName ?? "Sallyport",
+    place: model.applicationName,
     content: html`<p class="lead">${model.meaning}</p>
       ${model.showPath && hopPath(model.hop)}
       <p class="remedy">${model.remedy}</p>
       ${actions(model)} ${facts(model)}`,
-  });
+  };
 }
 
 /** You - Relay - Tunnel - Connector - Application, with the stop that failed marked in words as well as in colour. */
@@ -61,42 +80,24 @@ function hopPath(hop: RefusalPage["hop"]): Html {
 }
 
 function actions(model: RefusalPage): Html | undefined {
-  const login = safeHref(model.loginUrl);
-  const contact = safeHref(model.contact);
-  const links: Html[] = [];
-  if (model.retry) links.push(html`<a class="button main" href="">Try again</a>`);
-  if (login !== undefined) {
-    links.push(html`<a class="button main" href="${login}">${model.signedInAs === undefined ? "Sign in" : "Use another account"}</a>`);
-  }
-  if (contact !== undefined) links.push(html`<a class="button" href="${contact}">Ask for access</a>`);
-  return links.length === 0 ? undefined : html`<p class="actions">${links}</p>`;
+  const help = contactHref(model.contact, `${model.applicationName ?? "Sallyport"}: ${model.code}`, model.requestId);
+  return actionRow([
+    model.retry ? html`<a class="button main" href="">Try again</a>` : undefined,
+    linkButton(safeHref(model.loginUrl), model.signedInAs === undefined ? "Sign in" : "Use another account", true),
+    linkButton(help, "Get help"),
+  ]);
 }
 
-function facts(model: RefusalPage): Html {
-  return html`<dl class="facts">
-    ${
-      model.signedInAs !== undefined &&
-      html`<dt>Signed in as</dt>
-        <dd>${model.signedInAs}</dd>`
-    }
-    ${
-      model.detail !== undefined &&
-      html`<dt>Reason</dt>
-        <dd>${model.detail}</dd>`
-    }
-    <dt>Code</dt>
-    <dd><code>${model.code}</code></dd>
-    <dt>Request id</dt>
-    <dd><code>${model.requestId}</code></dd>
-    <dt>Time</dt>
-    <dd>${model.at.toISOString().slice(0, 19).replace("T", " ")} UTC</dd>
-  </dl>`;
+function facts({ signedInAs, detail, ...model }: RefusalPage): Html {
+  const more: (readonly [string, string])[] = [];
+  if (signedInAs !== undefined) more.push(["Signed in as", signedInAs]);
+  if (detail !== undefined) more.push(["Reason", detail]);
+  return factList({ ...model, more });
 }
 
 /** Byte for byte the same for every request: says nothing about the host that was asked for. */
 export const UNKNOWN_HOST_PAGE: string = page({
   title: "Nothing is published here",
-  place: "Sallyport",
   content: html`<p class="lead">This server answers for private applications, and none of them has this address.</p>
     <p class="remedy">Check the address for typing errors. If a link brought you here, tell the person who gave it to you.</p>
     <dl class="facts">

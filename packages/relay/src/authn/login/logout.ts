@@ -29,7 +29,7 @@ export async function handleLogout(context: LoginContext, visit: LoginVisit): Pr
 
 function afterLogout(context: LoginContext, visit: LoginVisit, request: string | undefined): LoginAnswer {
   const fields = context.clearSessionCookie();
-  if (request === undefined) return signedOutPage("Sallyport", "/login", fields);
+  if (request === undefined) return signedOutPage(undefined, "/login", fields);
   const found = readIntent(context, visit, new URLSearchParams({ request }));
   const intent = found.kind === "intent" ? found.intent : HOME;
   return { kind: "own-redirect", to: context.loginPage(intent, { again: "1" }), fields };

@@ -39,7 +39,7 @@ async function send(context: LoginContext, visit: LoginVisit): Promise<LoginAnsw
   const provider = pinProvider(context, visit.form.get("provider"));
   if (provider === undefined) return context.startAgain("pin-provider", visit, context.loginPage(intent));
   const email = (visit.form.get("email") ?? "").trim();
-  if (!/^[^\s@]+@[^\s@]+$/.test(email) || email.length > MAX_EMAIL_LENGTH) {
+  if (!/^[^\s@]+@[^\s@]+$/.test(email) || Buffer.byteLength(JSON.stringify(email)) > MAX_EMAIL_LENGTH + 2) {
     return pinEmailPage(context, intent, provider, {
       problem: "Enter an address like name@example.com.",
       email: email.slice(0, MAX_EMAIL_LENGTH),
@@ -59,7 +59,7 @@ async function send(context: LoginContext, visit: LoginVisit): Promise<LoginAnsw
   }
   const binding = ensureBinding(context.scheme, visit.fields);
   const sealed = sealChallenge(context, { p: provider.name, i: intent, b: binding.hash, c: sending.challengeId, e: email });
-  return { ...pinCodePage(context, intent, sealed, email), fields: binding.fields };
+  return { ...pinCodePage(context, intent, provider, { challenge: sealed, email }), fields: binding.fields };
 }
 
 function check(context: LoginContext, visit: LoginVisit, sealed: string): LoginAnswer {
@@ -77,14 +77,14 @@ function check(context: LoginContext, visit: LoginVisit, sealed: string): LoginA
     return pinEmailPage(context, intent, provider, { problem: "That code is no longer good. Get a new one.", email, status: 403 });
   }
   const tries = result.triesLeft === 1 ? "one try" : `${result.triesLeft} tries`;
-  return pinCodePage(context, intent, sealed, email, `That is not the code. You have ${tries} left.`);
+  return pinCodePage(context, intent, provider, { challenge: sealed, email, problem: `That is not the code. You have ${tries} left.` });
 }
 
 /** A redirect after a form must not leave its host. */
 function goOn(context: LoginContext, intent: Intent, answer: LoginAnswer): LoginAnswer {
   if (answer.kind !== "own-redirect") return answer;
   const { origin, path } = answer.to;
-  return signedInPage(context.target(intent)?.name ?? "Sallyport", answer.to, origin + path, answer.fields);
+  return signedInPage(context.target(intent)?.name, answer.to, origin + path, answer.fields);
 }
 
 function sealChallenge(context: LoginContext, challenge: Challenge): string {

@@ -7,7 +7,7 @@ import type { RefusalCode } from "../../ingress/refusals.ts";
 import type { OwnLocation } from "../../ingress/location.ts";
 import type { EventFields } from "../../observe/record-line.ts";
 import type { PublicOrigin } from "../../config/types.ts";
-import type { Html } from "../../pages/template.ts";
+import type { PageParts } from "../../pages/layout.ts";
 import type { ApplicationCookie } from "../cookies.ts";
 import type { PersonIdentity } from "../identity.ts";
 import type { IdentityProvider } from "../provider.ts";
@@ -50,24 +50,21 @@ export type TargetDecision =
   | { readonly kind: "deny"; readonly reason: string; readonly detail: string };
 
 export type LoginAnswer =
-  | {
-      readonly kind: "page";
-      readonly status: number;
-      readonly title: string;
-      /** Beside the mark: the application's name, or Sallyport's own. */
-      readonly place: string;
-      readonly content: Html;
-      /** The page has forms that are sent to its own host. */
-      readonly forms: boolean;
-      readonly fields: Fields;
-      /** Goes on there by itself. */
-      readonly continueTo?: OwnLocation | undefined;
-    }
+  | LoginPage
   | { readonly kind: "own-redirect"; readonly to: OwnLocation; readonly fields: Fields }
   /** To an identity provider; the URL comes from its adapter. */
   | { readonly kind: "provider-redirect"; readonly url: string; readonly fields: Fields }
   | { readonly kind: "json"; readonly status: number; readonly body: unknown; readonly fields: Fields }
   | LoginRefusal;
+
+/** One of our pages, before it is known how pages look here. */
+export interface LoginPage extends PageParts {
+  readonly kind: "page";
+  readonly status: number;
+  readonly fields: Fields;
+  /** Goes on there by itself. */
+  readonly continueTo?: OwnLocation | undefined;
+}
 
 /** An outcome of the refusal table. */
 export interface LoginRefusal {
