@@ -25,6 +25,8 @@ export interface DialOptions {
   /** Origin of the relay's auth host; http only to loopback (R-K3). */
   readonly relay: URL;
   readonly proxy: ProxyChoice;
+  /** Authority the relay knows itself by, for Host, where `relay` has another port (a forwarder in between). Default: that of `relay`. */
+  readonly authority?: string | undefined;
   /** PEM certificates trusted beside the usual ones (those of NODE_EXTRA_CA_CERTS are among the usual). */
   readonly ca?: string | undefined;
   /** Sent as User-Agent, for the relay's records. */
@@ -82,9 +84,8 @@ function tunnelUrl(relay: URL): URL {
   return url;
 }
 
-function clientOptions({ relay, proxy, ca, userAgent, timeoutMs = DIAL_TIMEOUT_MS }: DialOptions): ClientOptions {
+function clientOptions({ relay, proxy, ca, userAgent, authority, timeoutMs = DIAL_TIMEOUT_MS }: DialOptions): ClientOptions {
   const trusted = trustedCertificates(ca);
-  const secure = relay.protocol === "https:";
   const tls = { rejectUnauthorized: true, ...(trusted === undefined ? {} : { ca: trusted }) };
   return {
     ...WS_LIMITS,
@@ -94,7 +95,7 @@ function clientOptions({ relay, proxy, ca, userAgent, timeoutMs = DIAL_TIMEOUT_M
     autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
     handshakeTimeout: timeoutMs,
     followRedirects: false,
-    headers: { "User-Agent": userAgent },
+    headers: { "User-Agent": userAgent, ...(authority === undefined ? {} : { Host: authority }) },
     // Masking protects plaintext intermediaries (RFC 6455 section 10.3). There are none inside TLS, nor on loopback, where alone
     // plaintext is allowed: a key of zero lets both ends skip the work, a third of the CPU of a download.
     generateMask: (mask: Buffer) => void mask.fill(0),
