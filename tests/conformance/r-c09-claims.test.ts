@@ -1,4 +1,4 @@
-// R-C9: what names a program holds cannot break out of the assertion. (Claims of people in fields come with sign-in.)
+// R-C9: what names a program holds cannot break out of the assertion. Claims of people in fields are in r-c01-real-origins.
 
 import { createPublicKey, verify } from "node:crypto";
 import { expect, test } from "vitest";
@@ -27,7 +27,7 @@ test("R-C9: the identity an origin gets is one base64url token without any other
   ).toBe(true);
 });
 
-test("R-C9: no field that carries an identity in the clear exists yet: nothing to encode, nothing to forge", async () => {
+test("R-C9: no field carries an identity in the clear where the application does not ask for it", async () => {
   const request = await expectForwarded(bed(), write("/admin", { fields: bed().token.fields }), bed().admin);
   expect(request.raw).not.toContain("robot");
   expect(request.fields.filter(([name]) => /user|email|group/i.test(name))).toEqual([]);

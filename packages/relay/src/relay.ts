@@ -260,8 +260,9 @@ class RelayProcess implements Relay {
       onFault,
     });
     const jwks = (): { readonly keys: readonly unknown[] } => state.keys.jwks();
+    const accessAssertions = new AccessAssertionIssuer(authUrl, state.keys, this.#clock);
     const certs = createAccessCerts(state.keys, config.authUrl.hostname);
-    const contract = { runtime: () => this.#current(), authenticator: access.authenticator, certs };
+    const contract = { runtime: () => this.#current(), authenticator: access.authenticator, assertions: accessAssertions, certs };
     const serveAccess = (request: InFlight, canonical: CanonicalRequest): boolean => serveAccessContract(contract, request, canonical);
     const authHost = { acceptor, authUrl, jwks, serveAccess, serveLogin: signIn.serveAuthHost };
     const applicationHost = { jwks, serveAccess, serveLogin: signIn.serveApplicationHost };
@@ -275,7 +276,7 @@ class RelayProcess implements Relay {
       loginRedirect: signIn.redirect,
       loginUrl: signIn.loginUrl,
       assertions: new AssertionIssuer(authUrl, state.keys, this.#clock),
-      accessAssertions: new AccessAssertionIssuer(authUrl, state.keys, this.#clock),
+      accessAssertions,
       serveAuthHost: (request, canonical) => serveAuthHost(authHost, request, canonical),
       serveReserved: (request, canonical) => serveReserved(applicationHost, request, canonical),
       recordingRequired: () => recorder.failing && this.#config.records.onWriteFailure === "deny",

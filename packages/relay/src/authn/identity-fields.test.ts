@@ -23,13 +23,31 @@ function fieldsOf(identity: Identity, ...values: readonly IdentityValue[]): read
 }
 
 test("a person's claims go into the headers that were asked for, in their order", () => {
-  expect(fieldsOf(ann, "user", "email", "name", "subject", "provider", "groups", "serviceToken")).toEqual(
-    ["X-user", "ann@example.com", "X-email", "ann@example.com", "X-name", "Ann Lee", "X-subject", "42", "X-provider", "corp", "X-groups", "eng,ops"],
-  );
+  expect(fieldsOf(ann, "user", "email", "name", "subject", "provider", "groups", "serviceToken")).toEqual([
+    "X-user",
+    "ann@example.com",
+    "X-email",
+    "ann@example.com",
+    "X-name",
+    "Ann Lee",
+    "X-subject",
+    "42",
+    "X-provider",
+    "corp",
+    "X-groups",
+    "eng,ops",
+  ]);
 });
 
 test("a service token has a name and an id, and nothing of a person", () => {
-  expect(fieldsOf(robot, "user", "email", "groups", "subject", "serviceToken")).toEqual(["X-user", "robot", "X-subject", "st_1", "X-serviceToken", "robot"]);
+  expect(fieldsOf(robot, "user", "email", "groups", "subject", "serviceToken")).toEqual([
+    "X-user",
+    "robot",
+    "X-subject",
+    "st_1",
+    "X-serviceToken",
+    "robot",
+  ]);
 });
 
 describe("R-C6: nobody passes as nobody", () => {

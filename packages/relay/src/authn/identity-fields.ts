@@ -53,7 +53,8 @@ function write(headers: readonly IdentityHeader[], identity: Identity): Fields |
 }
 
 function valueOf(identity: Identity, value: IdentityValue): string | undefined {
-  if (identity.kind === "service") return escaped(value === "subject" ? identity.tokenId : value === "user" || value === "serviceToken" ? identity.name : undefined);
+  if (identity.kind === "service")
+    return escaped(value === "subject" ? identity.tokenId : value === "user" || value === "serviceToken" ? identity.name : undefined);
   switch (value) {
     case "user":
     case "email":

@@ -30,6 +30,9 @@ interface Slot {
   renewing: Promise<string> | undefined;
 }
 
+/** Tokens that can be asked about; the oldest is forgotten first. */
+const MAX_ISSUED = 16_384;
+
 /** By country, of which there are some 250: the only claim that changes with the request. */
 type Slots = Map<string, Slot>;
 
@@ -39,6 +42,8 @@ export class AccessAssertionIssuer {
   readonly #clock: Clock;
   /** By audience object (one per application and configuration), then by identity object: collected with either. */
   readonly #known = new WeakMap<AccessAudience, WeakMap<Identity, Slots>>();
+  /** By the token's SHA-256; insertion order is age. */
+  readonly #issued = new Map<string, { readonly identity: Identity; readonly expiresAtMs: number }>();
 
   /** @param issuer the authUrl: what origins know as the team domain */
   constructor(issuer: string, keys: AccessKeys, clock: Clock) {
@@ -56,6 +61,12 @@ export class AccessAssertionIssuer {
       slot.renewing = undefined;
     });
     return slot.renewing;
+  }
+
+  /** Who a token of this relay is about, while it is valid: exactly these bytes were given out, so no signature is looked at. */
+  identityIn(token: string): Identity | undefined {
+    const issued = this.#issued.get(hash("sha256", token, "base64url"));
+    return issued !== undefined && this.#clock.now() < issued.expiresAtMs ? issued.identity : undefined;
   }
 
   #slot(audience: AccessAudience, identity: Identity, country: string): Slot {
@@ -85,6 +96,8 @@ export class AccessAssertionIssuer {
       .sign(privateKey);
     slot.kid = kid;
     slot.issuedAtMs = nowMs;
+    if (this.#issued.size >= MAX_ISSUED) this.#issued.delete(this.#issued.keys().next().value as string);
+    this.#issued.set(hash("sha256", slot.token, "base64url"), { identity, expiresAtMs: nowMs + ACCESS_ASSERTION_LIFETIME_MS });
     return slot.token;
   }
 }

@@ -49,6 +49,9 @@ function der(tag: number, ...parts: readonly Buffer[]): Buffer {
 
 /** YYMMDDhhmmssZ (section 4.1.2.5.1). */
 function time(atMs: number): Buffer {
-  const text = new Date(atMs).toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[-:T]/g, "");
+  const text = new Date(atMs)
+    .toISOString()
+    .replace(/\.\d+Z$/, "Z")
+    .replaceAll(/[-:T]/g, "");
   return der(UTC_TIME, Buffer.from(text.slice(2), "latin1"));
 }

@@ -36,13 +36,10 @@ function isFree(name: string): boolean {
 
 export const identityHeadersSchema: z.ZodType<readonly IdentityHeader[]> = z
   .strictObject({
-    preset: z
-      .enum(["x-forwarded", "remote"])
-      .optional()
-      .meta({
-        description:
-          "`x-forwarded`: X-Forwarded-User (user), X-Forwarded-Email (email), X-Forwarded-Groups (groups). `remote`: Remote-User (user), Remote-Email (email), Remote-Name (name), Remote-Groups (groups).",
-      }),
+    preset: z.enum(["x-forwarded", "remote"]).optional().meta({
+      description:
+        "`x-forwarded`: X-Forwarded-User (user), X-Forwarded-Email (email), X-Forwarded-Groups (groups). `remote`: Remote-User (user), Remote-Email (email), Remote-Name (name), Remote-Groups (groups).",
+    }),
     headers: z
       .record(headerName, z.enum(VALUES))
       .prefault({})
@@ -82,4 +79,6 @@ export const originBasicAuthSchema: z.ZodType<BasicAuthDocument> = z.strictObjec
 });
 
 /** The AUD tag of an Access application. */
-export const accessAudience: z.ZodType<string> = z.string().regex(/^[0-9a-f]{64}$/, "is not an AUD tag: 64 hexadecimal digits in lower case");
+export const accessAudience: z.ZodType<string> = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, "is not an AUD tag: 64 hexadecimal digits in lower case");

@@ -19,7 +19,10 @@ export interface OriginIdentity {
 const NOTHING: OriginIdentity = { fields: NO_FIELDS, setsAuthorization: false };
 
 /** @param identity undefined: the origin is told nothing about who asks. @returns undefined when who asks cannot be told, and so must not pass (R-C6) */
-export function originIdentity({ identityHeaders, originAuthorization }: Application, identity: Identity | undefined): OriginIdentity | undefined {
+export function originIdentity(
+  { identityHeaders, originAuthorization }: Application,
+  identity: Identity | undefined,
+): OriginIdentity | undefined {
   if (identity === undefined) return NOTHING;
   const fields = identityHeaders.fieldsOf(identity);
   if (fields === "incomplete") return undefined;
@@ -27,13 +30,18 @@ export function originIdentity({ identityHeaders, originAuthorization }: Applica
   return { fields: [...fields, "Authorization", originAuthorization.reveal()], setsAuthorization: true };
 }
 
-const COOKIE_NAME = "CF_Authorization";
+/** Towards the origin only: a browser never holds it. */
+export const ACCESS_COOKIE = "CF_Authorization";
 
 /** Adds what an origin written for Cloudflare Access looks at. @param fields without any client copy of it */
 export function withAccessAssertion(fields: Fields, token: string, identity: Identity): Fields {
   const email = identity.kind === "person" ? identity.email : undefined;
-  const added = ["Cf-Access-Jwt-Assertion", token, ...(email === undefined ? [] : ["Cf-Access-Authenticated-User-Email", escapedText(email)])];
-  return [...withCookie(fields, `${COOKIE_NAME}=${token}`), ...added];
+  const added = [
+    "Cf-Access-Jwt-Assertion",
+    token,
+    ...(email === undefined ? [] : ["Cf-Access-Authenticated-User-Email", escapedText(email)]),
+  ];
+  return [...withCookie(fields, `${ACCESS_COOKIE}=${token}`), ...added];
 }
 
 /** At the end of the one Cookie line that is left, or as one. */

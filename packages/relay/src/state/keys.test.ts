@@ -171,3 +171,31 @@ describe("the manifest", () => {
     expect(() => keys.takeRootOffline()).toThrow(expect.objectContaining({ code: "ERR_KEYS_ROOT" }));
   });
 });
+
+describe("the key for origins written for Cloudflare Access", () => {
+  test("is made when it is needed first, once, and is in no manifest and no key set of ours", () => {
+    keys.maintain();
+    expect(keys.published("access")).toEqual([]);
+    const ours = keys.jwks();
+    keys.ensure("access");
+    keys.ensure("access");
+    const [key, ...more] = keys.published("access");
+    expect([key?.algorithm, more]).toEqual(["RS256", []]);
+    expect(keys.jwks()).toEqual(ours);
+    expect([...manifest().keys.keys()]).not.toContain(key?.kid);
+    reopen();
+    expect(keys.signingKey("access").kid).toBe(key?.kid);
+  });
+
+  test("is published an hour before it signs, like the others", () => {
+    keys.ensure("access");
+    const first = keys.signingKey("access").kid;
+    clock.advance(KEY_LIFETIME_MS - PUBLISH_AHEAD_MS);
+    keys.maintain();
+    expect([keys.published("access").length, keys.signingKey("access").kid]).toEqual([2, first]);
+    clock.advance(PUBLISH_AHEAD_MS);
+    expect(keys.signingKey("access").kid).not.toBe(first);
+    clock.advance(KEY_OVERLAP_MS);
+    expect(keys.published("access").map(({ kid }) => kid)).not.toContain(first);
+  });
+});
