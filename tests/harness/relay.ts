@@ -48,6 +48,7 @@ export interface RelayOptions {
   /** Merged over the generated configuration, top level keys win. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ServiceToken {
@@ -127,7 +128,8 @@ export class Relay {
   /** Starts the process and waits until its own readiness endpoint says so. */
   async start(): Promise<void> {
     const args = [...(this.options.nodeArgs ?? []), MAIN, "serve", "--config", this.configFile];
-    const program = new Program({ name: "relay", command: process.execPath, args, cwd: this.folder, netns: this.options.netns });
+    const { netns, env = {} } = this.options;
+    const program = new Program({ name: "relay", command: process.execPath, args, cwd: this.folder, netns, env });
     this.#program = program;
     await eventually(() => this.ready(), { what: "the relay to be ready", context: () => program.tail() });
   }
