@@ -4,36 +4,15 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
 import { startBrowser } from "../tests/harness/browser.ts";
 import { findProgram } from "../tests/harness/need.ts";
-import { type PageServer, servePages } from "../tests/harness/pages.ts";
+import { photograph, servePages, VIEWS, type View } from "../tests/harness/pages.ts";
 import { root } from "./lib/run.ts";
 import { smallPng } from "./lib/small-png.ts";
 
 const FOLDER = join(root, "docs", "screenshots");
 /** Pictures live in the repository for ever. */
 const MAX_BYTES = 60_000;
-
-const VIEWS = {
-  light: { colorScheme: "light", viewport: { width: 960, height: 720 }, deviceScaleFactor: 1 },
-  dark: { colorScheme: "dark", viewport: { width: 960, height: 720 }, deviceScaleFactor: 1 },
-  phone: { colorScheme: "light", viewport: { width: 390, height: 700 }, deviceScaleFactor: 1.5 },
-} as const;
-
-async function draw(browser: Browser, { origin }: PageServer, name: string, view: keyof typeof VIEWS): Promise<string[]> {
-  const problems: string[] = [];
-  await using context = await browser.newContext(VIEWS[view]);
-  const page = await context.newPage();
-  page.on("console", (message) => problems.push(`${name}: ${message.text()}`));
-  page.on("requestfailed", (request) => problems.push(`${name}: ${request.url()} failed`));
-  await page.goto(`${origin}/${name}`);
-  const path = join(FOLDER, `${name}-${view}.png`);
-  const picture = smallPng(await page.screenshot({ fullPage: true, animations: "disabled", caret: "hide" }));
-  if (picture.length > MAX_BYTES) problems.push(`${path} has ${picture.length} bytes, more than ${MAX_BYTES}`);
-  await writeFile(path, picture);
-  return problems;
-}
 
 async function main(wanted: readonly string[]): Promise<number> {
   const chromium = findProgram("chromium") ?? findProgram("google-chrome");
@@ -48,7 +27,13 @@ async function main(wanted: readonly string[]): Promise<number> {
   const names = wanted.length === 0 ? server.names : server.names.filter((name) => wanted.includes(name));
   const problems: string[] = [];
   for (const name of names) {
-    for (const view of Object.keys(VIEWS) as (keyof typeof VIEWS)[]) problems.push(...(await draw(browser, server, name, view)));
+    for (const view of Object.keys(VIEWS) as View[]) {
+      const { png, complaints } = await photograph(browser, `${server.origin}/${name}`, view);
+      const picture = smallPng(png);
+      problems.push(...complaints);
+      if (picture.length > MAX_BYTES) problems.push(`${name}-${view}.png has ${picture.length} bytes, more than ${MAX_BYTES}`);
+      await writeFile(join(FOLDER, `${name}-${view}.png`), picture);
+    }
   }
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   process.stdout.write(`${names.length} pages drawn into docs/screenshots\n`);

@@ -1,5 +1,5 @@
 // Makes a screenshot small: Chromium's PNG (8 bits per channel, not interlaced) as one with a palette of at most 256 colours.
-// Flat pages have few; what is left are shades of antialiased letters, which are rounded until they fit.
+// Flat pages have few; of the shades of antialiased letters, the rare ones give way to their nearest neighbours.
 
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 
@@ -10,41 +10,49 @@ const CRC_BYTES = 4;
 /** @param png RGB or RGBA; alpha is dropped: pages have none */
 export function smallPng(png: Buffer): Buffer {
   const { width, height, pixels } = decode(png);
-  for (let bits = 0; bits < 8; bits++) {
-    const indexed = index(pixels, bits);
-    if (indexed !== undefined) return encode(width, height, indexed);
-  }
-  throw new Error("unreachable: one bit per channel makes eight colours");
+  return encode(width, height, index(pixels));
 }
 
 interface Indexed {
+  /** Each 0xRRGGBB. */
   readonly palette: readonly number[];
   readonly indexes: Uint8Array;
 }
 
-/** @param bits lowest bits of each channel that are rounded away. @returns undefined: too many colours are left */
-function index(pixels: Uint8Array, bits: number): Indexed | undefined {
-  const known = new Map<number, number>();
-  const indexes = new Uint8Array(pixels.length / 3);
-  for (let at = 0; at < indexes.length; at++) {
-    const colour = (round(pixels, at * 3, bits) << 16) | (round(pixels, at * 3 + 1, bits) << 8) | round(pixels, at * 3 + 2, bits);
-    let found = known.get(colour);
-    if (found === undefined) {
-      if (known.size === MAX_COLOURS) return undefined;
-      known.set(colour, (found = known.size));
-    }
-    indexes[at] = found;
+function index(pixels: Uint8Array): Indexed {
+  const colours = new Uint32Array(pixels.length / 3);
+  const counts = new Map<number, number>();
+  for (let at = 0; at < colours.length; at++) {
+    const colour = ((pixels[at * 3] ?? 0) << 16) | ((pixels[at * 3 + 1] ?? 0) << 8) | (pixels[at * 3 + 2] ?? 0);
+    colours[at] = colour;
+    counts.set(colour, (counts.get(colour) ?? 0) + 1);
   }
-  return { palette: [...known.keys()], indexes };
+  const palette = [...counts]
+    .sort(([, one], [, other]) => other - one)
+    .slice(0, MAX_COLOURS)
+    .map(([colour]) => colour);
+  const places = new Map([...counts.keys()].map((colour) => [colour, nearest(palette, colour)]));
+  return { palette, indexes: Uint8Array.from(colours, (colour) => places.get(colour) ?? 0) };
 }
 
-function round(pixels: Uint8Array, at: number, bits: number): number {
-  const step = 1 << bits;
-  return Math.min(255, Math.round((pixels[at] ?? 0) / step) * step);
+/** Of the colours that are frequent enough to be kept exactly. */
+function nearest(palette: readonly number[], colour: number): number {
+  let found = 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (const [at, candidate] of palette.entries()) {
+    const [red, green, blue] = [16, 8, 0].map((shift) => ((candidate >> shift) & 0xff) - ((colour >> shift) & 0xff)) as [
+      number,
+      number,
+      number,
+    ];
+    const distance = red * red + green * green + blue * blue;
+    if (distance < least) [least, found] = [distance, at];
+  }
+  return found;
 }
 
 function decode(png: Buffer): { readonly width: number; readonly height: number; readonly pixels: Uint8Array } {
-  let head = Buffer.alloc(0);
+  let head: Buffer = Buffer.alloc(0);
   const data: Buffer[] = [];
   for (let at = SIGNATURE.length; at < png.length;) {
     const length = png.readUInt32BE(at);

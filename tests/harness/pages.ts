@@ -1,6 +1,7 @@
 // The pages for people on a loopback port, with the headers they are answered with, so that a browser applies their policy.
 
 import { createServer } from "node:http";
+import type { Browser } from "playwright-core";
 import { createLook, NO_BRANDING } from "@sallyport/relay/pages/look";
 import { renderSamples } from "@sallyport/relay/pages/test-support";
 
@@ -32,4 +33,30 @@ export async function servePages(stack: AsyncDisposableStack, branding: Partial<
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   return { origin: `http://127.0.0.1:${address.port}`, names: [...pages.keys()] };
+}
+
+export const VIEWS = {
+  light: { colorScheme: "light", viewport: { width: 960, height: 720 }, deviceScaleFactor: 1 },
+  dark: { colorScheme: "dark", viewport: { width: 960, height: 720 }, deviceScaleFactor: 1 },
+  phone: { colorScheme: "light", viewport: { width: 390, height: 700 }, deviceScaleFactor: 1.5 },
+} as const;
+
+export type View = keyof typeof VIEWS;
+
+export interface Photograph {
+  readonly png: Buffer;
+  /** What the browser refused or missed. */
+  readonly complaints: readonly string[];
+}
+
+/** The whole page, as tall as it is. */
+export async function photograph(browser: Browser, url: string, view: View): Promise<Photograph> {
+  const complaints: string[] = [];
+  await using context = await browser.newContext(VIEWS[view]);
+  const page = await context.newPage();
+  page.on("console", (message) => complaints.push(`${url}: ${message.text()}`));
+  page.on("requestfailed", (request) => complaints.push(`${url}: ${request.url()} failed`));
+  await page.goto(url);
+  const png = await page.screenshot({ fullPage: true, animations: "disabled", caret: "hide" });
+  return { png, complaints };
 }

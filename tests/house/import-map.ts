@@ -64,6 +64,11 @@ export const IMPORT_RULES: readonly ImportRule[] = [
     why: "evaluate is pure: same input, same decision, no I/O and no clock of its own (R-M6)",
   },
   {
+    files: [`${RELAY}pages/`],
+    forbidden: [`${RELAY}ingress/`, `${RELAY}authn/`, `${RELAY}authz/`, `${RELAY}tunnel/`, `${RELAY}state/`],
+    why: "pages turn plain data into markup: sign-in and ingress both use them, so they must know neither, nor what a page is for",
+  },
+  {
     files: [`${RELAY}state/`],
     forbidden: [`${RELAY}ingress/`, `${RELAY}authn/`, `${RELAY}authz/`, `${RELAY}tunnel/`, `${RELAY}admin/`],
     typesAllowed: true,
