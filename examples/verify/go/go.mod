@@ -1,0 +1,3 @@
+module example.com/sallyport-verify
+
+go 1.25
