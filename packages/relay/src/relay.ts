@@ -171,6 +171,7 @@ class RelayProcess implements Relay {
     });
     this.#config = next;
     this.#runtime = runtime;
+    this.#providers = providers;
     if (this.#state !== undefined) {
       configureKeys(this.#state, next);
       configureSessions(this.#state.sessions, next);

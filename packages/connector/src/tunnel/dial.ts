@@ -84,7 +84,7 @@ function tunnelUrl(relay: URL): URL {
   return url;
 }
 
-function clientOptions({ relay, proxy, ca, userAgent, authority, timeoutMs = DIAL_TIMEOUT_MS }: DialOptions): ClientOptions {
+function clientOptions({ proxy, ca, userAgent, authority, timeoutMs = DIAL_TIMEOUT_MS }: DialOptions): ClientOptions {
   const trusted = trustedCertificates(ca);
   const tls = { rejectUnauthorized: true, ...(trusted === undefined ? {} : { ca: trusted }) };
   return {

@@ -161,7 +161,8 @@ export class TunnelAcceptor {
   #connect(result: Extract<RelayHandshakeResult<Known>, { kind: "admitted" }>, transport: ReturnType<typeof wsTransport>, address: string, connectionId: string): void {
     const { registry, clock, budget, onEvent, credentials } = this.#options;
     const { hello } = result;
-    let connection: TunnelConnection | undefined;
+    // Assigned below, seen by the handler of the multiplexer that it is made of.
+    let connection: TunnelConnection | undefined = undefined as TunnelConnection | undefined;
     const mux = new MuxConnection({
       role: "relay",
       transport,

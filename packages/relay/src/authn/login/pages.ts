@@ -24,7 +24,7 @@ function answer(parts: PageParts, more: Partial<Pick<LoginPage, "status" | "fiel
 /** Sign-in from its beginning, whatever session there is. */
 function beginHref(request: string, provider?: string): string {
   const parameters = { request, ...(provider === undefined ? {} : { provider }), again: "1" };
-  return `/login?${new URLSearchParams(parameters)}`;
+  return `/login?${new URLSearchParams(parameters).toString()}`;
 }
 
 export function chooserPage(context: LoginContext, intent: Intent, providers: readonly IdentityProvider[]): LoginPage {

@@ -19,7 +19,7 @@ export class ProviderKeys {
   readonly #clock: Clock;
   #keys: { readonly set: KeySet; readonly uri: string; readonly atMs: number } | undefined;
   #requestedAtMs = Number.NEGATIVE_INFINITY;
-  #failure: unknown;
+  #failure: Error | undefined;
   #pending: Promise<KeySet> | undefined;
 
   constructor(fetch: ProviderFetch, clock: Clock) {
@@ -62,7 +62,7 @@ export class ProviderKeys {
         return set;
       })
       .catch((error: unknown) => {
-        this.#failure = error;
+        this.#failure = error instanceof Error ? error : new Error("fetching keys failed", { cause: error });
         throw error;
       })
       .finally(() => (this.#pending = undefined));

@@ -118,6 +118,7 @@ function clientAuthentication(secret: Secret): ClientAuth {
   const post = ClientSecretPost(secret.reveal());
   return (server, client, body, headers): void => {
     const usePost = server.token_endpoint_auth_methods_supported?.includes("client_secret_post") === true;
-    void (usePost ? post : basic)(server, client, body, headers);
+    if (usePost) post(server, client, body, headers);
+    else basic(server, client, body, headers);
   };
 }
