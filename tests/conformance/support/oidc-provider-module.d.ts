@@ -20,6 +20,7 @@ declare module "oidc-provider" {
   export default class Provider {
     constructor(issuer: string, configuration: Configuration);
     readonly Client: { find(id: string): Promise<Client | undefined> };
+    once(event: "authorization.success", listener: () => void): void;
     callback(): (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   }
 }
