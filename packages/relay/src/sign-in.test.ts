@@ -35,6 +35,14 @@ describe("with one provider that the browser is sent to", () => {
     expect((await browser.go(deep)).url).toBe(deep);
   });
 
+  it("a reload sends the next visitor to the providers that it brings (R-N4)", async () => {
+    const other = new TestIdp("other");
+    await relay.replaceProviders([other]);
+    const page = await browser.go(relay.url("notes"));
+    expect(locationOf(page)).toContain("other");
+    expect(locationOf(page)).not.toContain("corp");
+  });
+
   it("a second application needs no second login", async () => {
     await signIn(relay.url("notes"));
     const before = idp.finished.length;

@@ -106,6 +106,8 @@ export interface TestRelay extends AsyncDisposable {
   readonly relay: Relay;
   readonly folder: ConfigFolder;
   url(host: string, path?: string): string;
+  /** Applies the configuration again with other providers. */
+  replaceProviders(providers: readonly IdentityProvider[]): Promise<void>;
   /** Written so far. */
   records(): readonly Readonly<Record<string, unknown>>[];
 }
@@ -143,12 +145,13 @@ export async function startTestRelay(providers: readonly IdentityProvider[], mor
   const port = await freePort();
   const loaded = await folder.load(configuration(port, providers, more));
   if (!loaded.ok) throw new Error(JSON.stringify(loaded));
-  const byName = new Map(providers.map((provider) => [provider.name, provider]));
+  const byName = (all: readonly IdentityProvider[]): ReadonlyMap<string, IdentityProvider> => new Map(all.map((provider) => [provider.name, provider]));
+  let current = byName(providers);
   const relay = createRelay({
     config: loaded.config,
     logger: pino({ level: "silent" }),
     clock: systemClock,
-    createProviders: () => byName,
+    createProviders: () => current,
   });
   await relay.start();
   return {
@@ -156,6 +159,12 @@ export async function startTestRelay(providers: readonly IdentityProvider[], mor
     relay,
     folder,
     url: (host, path = "/") => `http://${host}.relay.localhost:${port}${path}`,
+    async replaceProviders(next) {
+      current = byName(next);
+      const reloaded = await folder.load(configuration(port, next, more));
+      if (!reloaded.ok) throw new Error(JSON.stringify(reloaded));
+      relay.applyConfig(reloaded.config);
+    },
     records() {
       const files = join(folder.path, "data", "records");
       const lines = readdirSync(files).flatMap((file) => readFileSync(join(files, file), "utf8").split("\n"));
