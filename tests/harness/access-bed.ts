@@ -24,7 +24,9 @@ export interface AccessBedOptions {
   readonly origin?: RequestListener;
   /** Further keys of relay.yaml's applications, by name. */
   readonly more?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** For relay and connector. */
   readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface AccessBed {
@@ -49,6 +51,12 @@ const PEOPLE = [
   { sub: "bob", name: "Bob Example", email: "bob@example.com", email_verified: true, groups: ["eng", "ops"] },
 ];
 
+/** Seconds. As providers have it: a working day, and tokens of minutes. */
+const PROVIDER_TTL = {
+  ...{ AccessToken: 600, AuthorizationCode: 60, IdToken: 600, Interaction: 3_600 },
+  ...{ Grant: 86_400, RefreshToken: 86_400, Session: 86_400 },
+};
+
 const PROGRAMS = ["chromium", "certutil"] as const;
 
 /** One bed for the tests of a file; they need chromium and certutil. */
@@ -72,7 +80,8 @@ async function createAccessBed(stack: AsyncDisposableStack, chromium: string, op
   const folder = scratchFolder(stack, "sallyport-access");
   const port = await freePort();
   const authority = await createAuthority(folder);
-  const idp = await startOidcProvider(stack, { redirectUri: `https://auth.relay.localhost:${port}/callback/corp` });
+  const redirectUri = `https://auth.relay.localhost:${port}/callback/corp`;
+  const idp = await startOidcProvider(stack, { redirectUri, more: { ttl: PROVIDER_TTL } });
   for (const person of PEOPLE) idp.people.set(person.sub, person);
   const providerCa = join(folder, "provider-ca.crt");
   const clientSecret = join(folder, "client-secret");
@@ -92,12 +101,13 @@ async function createAccessBed(stack: AsyncDisposableStack, chromium: string, op
     applications,
     tls: await authority.issue("relay", ["*.relay.localhost"]),
     config: { policies: POLICIES, identityProviders: [{ ...provider, scopes, allowPrivateNetwork: true }] },
-    env: { NODE_EXTRA_CA_CERTS: providerCa },
+    env: { NODE_EXTRA_CA_CERTS: providerCa, ...options.env },
     nodeArgs: options.nodeArgs ?? [],
   });
   await startConnector(stack, relay, {
     services: { wiki: origin.url, board: origin.url, vault: origin.url },
-    env: { NODE_EXTRA_CA_CERTS: authority.caFile },
+    env: { NODE_EXTRA_CA_CERTS: authority.caFile, ...options.env },
+    nodeArgs: options.nodeArgs ?? [],
   });
   const browser = await startBrowser(stack, chromium, { trust: [authority.caFile, providerCa] });
   const url = (application: string, path: string): string => `https://${relay.host(application)}${path}`;
