@@ -105,6 +105,14 @@ export function runSallyport(
   return command(process.execPath, [MAIN, ...args], options);
 }
 
+/** The built command line, for scripts that tests write. */
+export const SALLYPORT_MAIN: string = MAIN;
+
+/** `sallyport <args>`, while it runs. */
+export function launchSallyport(args: readonly string[], env: Readonly<Record<string, string>>): Program {
+  return new Program({ name: `sallyport ${args[0] ?? ""} ${args[1] ?? ""}`, command: process.execPath, args: [MAIN, ...args], env: { ...env } });
+}
+
 /** Prepares a connector: its folder, credential and configuration exist, its process does not run yet. */
 export async function prepareConnector(stack: AsyncDisposableStack, relay: Relay, options: ConnectorOptions): Promise<Connector> {
   const folder = scratchFolder(stack, "sallyport-connector");

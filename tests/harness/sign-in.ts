@@ -79,8 +79,10 @@ export class Visitor {
     for (let hop = 0; hop < MAX_REDIRECTS; hop++) {
       const next = this.page.headers.location ?? /^0;url=(.+)$/.exec(String(this.page.headers["refresh"] ?? ""))?.[1];
       if (next === undefined) return;
-      this.redirects += 1;
       const { hostname, pathname, search } = new URL(next);
+      // A command line's own port, or an identity provider: not this relay's.
+      if (!hostname.endsWith(".relay.localhost")) return;
+      this.redirects += 1;
       this.#page = await this.ask(hostname.split(".")[0] ?? "", pathname + search, "text/html");
     }
     throw new Error(`more than ${MAX_REDIRECTS} redirects`);

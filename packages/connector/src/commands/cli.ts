@@ -6,6 +6,7 @@ import { DEFAULT_CONNECTIONS, MAX_CONNECTIONS } from "../config/schema.ts";
 import { SERVICE_NAME } from "../config/service-schema.ts";
 import { LOG_LEVELS } from "../observe/logger.ts";
 import { VERSION } from "../version.ts";
+import { addAccess } from "./access.ts";
 import { check, type CheckOptions } from "./check.ts";
 import { EXIT_CODE_HELP, ExitCode } from "./exit-code.ts";
 import { http, type HttpOptions } from "./http.ts";
@@ -38,6 +39,7 @@ function build(io: Io, done: (code: ExitCode) => void): Command {
   const program = new Command("sallyport")
     .description("Publishes private web services through a Sallyport relay. Opens outbound connections only.")
     .version(VERSION)
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
     .showHelpAfterError("(--help shows what there is)")
@@ -48,11 +50,13 @@ Examples:
   sallyport http 3000            publish the program on port 3000 of this machine
   sallyport run                  publish what ./connector.yaml names
   sallyport check                find out why something does not work
+  sallyport access login URL     use a published application from the command line
 ${EXIT_CODE_HELP}`,
     );
   addRun(program, io, done);
   addHttp(program, io, done);
   addCheck(program, io, done);
+  addAccess(program, io, done);
   return program;
 }
 

@@ -9,6 +9,7 @@ import { firstValue } from "@sallyport/shared/http/fields";
 import { readFraming } from "@sallyport/shared/http/framing";
 import { readTarget, type TargetPath } from "@sallyport/shared/http/path";
 import { readUpgrade } from "@sallyport/shared/http/upgrade";
+import { TCP_PATH } from "@sallyport/shared/http/websocket-bytes";
 import type { IngressRequest } from "./exchange.ts";
 import type { RefusalCode } from "./refusals.ts";
 
@@ -28,6 +29,8 @@ export interface CanonicalRequest {
   readonly upgradeKey: string | undefined;
   /** A field asks for another method than the request line: refused where rules look at methods (R-A12). */
   readonly methodOverride: boolean;
+  /** For a TCP service: decided as a request to the root of its host, which is all there is of it (T19). */
+  readonly tcp?: true;
 }
 
 export type Canonical =
@@ -68,6 +71,13 @@ export function canonicalise(request: IngressRequest, scheme: Scheme, limits: Fi
     upgradeKey: upgrade.kind === "websocket" ? upgrade.key : undefined,
     methodOverride: hasMethodOverride(fields),
   };
+}
+
+/** A request for raw TCP on an application's host, as the pipeline decides it; undefined when it is none. */
+export function asTcpRequest(canonical: CanonicalRequest): CanonicalRequest | undefined {
+  const root = readTarget("/");
+  if (canonical.upgradeKey === undefined || canonical.target.path !== TCP_PATH || root.kind !== "path") return undefined;
+  return { ...canonical, target: root, tcp: true };
 }
 
 function refused(code: RefusalCode): Canonical {

@@ -1,8 +1,7 @@
 // From a decided request to what goes down the tunnel: client copies of our fields are taken out first, ours are set
 // after (R-C1 to R-C4). Must not decide anything.
 
-import type { Fields } from "@sallyport/shared/http/fields";
-import { firstValue } from "@sallyport/shared/http/fields";
+import { type Fields, firstValue, NO_FIELDS } from "@sallyport/shared/http/fields";
 import { formatAuthority } from "@sallyport/shared/http/authority";
 import { forwardingFields } from "@sallyport/shared/http/forwarding-fields";
 import { requestFieldsToForward, type FieldsRefusalCode } from "@sallyport/shared/http/request-fields";
@@ -43,6 +42,7 @@ export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrR
   if (!kept.ok) return { kind: "refused", code: kept.code };
   const { scheme } = runtime.config.authUrl;
   const { hostname, port } = canonical;
+  if (canonical.tcp === true) return { kind: "forward", forward: tcpForward(input, formatAuthority(hostname, port, scheme)) };
   const added = forwardingFields({ chain: input.client.chain, scheme, hostname, port, requestId });
   return {
     kind: "forward",
@@ -63,6 +63,19 @@ export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrR
       maxRequestBodyBytes,
       responseFields: ["Sallyport-Request-Id", requestId, ...framePolicy(config.frameAncestors)],
     },
+  };
+}
+
+/** Raw bytes to a TCP service: no request of HTTP goes with them. */
+function tcpForward({ canonical, application, requestId }: ForwardInput, authority: string): UnsignedForward {
+  const { tunnel, service } = application;
+  return {
+    tunnel,
+    head: { kind: StreamKind.TCP, service, assertion: 0, method: "", path: "", authority, fields: NO_FIELDS, contentLength: undefined },
+    bodyless: false,
+    upgradeKey: canonical.upgradeKey,
+    maxRequestBodyBytes: undefined,
+    responseFields: ["Sallyport-Request-Id", requestId],
   };
 }
 

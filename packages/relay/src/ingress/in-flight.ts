@@ -4,7 +4,9 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "@sallyport/shared/clock";
 import { type Fields, NO_FIELDS } from "@sallyport/shared/http/fields";
+import { TCP_PATH } from "@sallyport/shared/http/websocket-bytes";
 import type { Identity } from "../authn/identity.ts";
+import { StreamKind } from "@sallyport/shared/protocol/head";
 import type { RequestFacts } from "../authz/facts.ts";
 import type { Decision } from "../authz/policy.ts";
 import type { RecordedDecision, RequestRecord } from "../observe/record-line.ts";
@@ -21,6 +23,7 @@ import type { OwnLocation } from "./location.ts";
 import { ownFields, refusalOfReset, REFUSALS, respondRedirect, respondWith, type RefusalCode, type RefusalContext } from "./respond.ts";
 import type { Application, Runtime } from "./runtime.ts";
 import { type SmallBody, SmallBodyReader } from "./small-body.ts";
+import { BETWEEN_FRAMES, TcpWebSocket } from "./tcp-websocket.ts";
 import { closeFrame, WebSocketFrameFollower } from "./websocket-frames.ts";
 
 export interface InFlightServices {
@@ -35,7 +38,8 @@ export interface InFlightServices {
 
 /** RFC 6455 section 7.4.1: policy violation. */
 const CLOSE_POLICY_VIOLATION = 1008;
-const POLICY_CLOSE_FRAME = closeFrame(CLOSE_POLICY_VIOLATION, "access ended");
+const POLICY_CLOSE_REASON = "access ended";
+const POLICY_CLOSE_FRAME = closeFrame(CLOSE_POLICY_VIOLATION, POLICY_CLOSE_REASON);
 
 /** How long a revoked exchange may take to end by itself. */
 const POLITE_END_MS = 5_000;
@@ -54,6 +58,8 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   /** What the decision was made by, to make it again (R-I2). */
   facts: RequestFacts | undefined;
   #forwarding: Forwarding | undefined;
+  /** Of a TCP service: between the exchange and the forwarding. */
+  #tcp: TcpWebSocket | undefined;
   #bodyReader: SmallBodyReader | undefined;
   #decision: RecordedDecision = "refused";
   #reason = "";
@@ -150,7 +156,9 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     if (!active.admits(request.tunnel, this.party)) return this.#answer("ERR_OVERLOADED", {});
     active.add(this);
     this.#openedAtMs = clock.monotonic();
-    this.#forwarding = new Forwarding(registry, this.exchange, { ...request, assertion }, this);
+    if (request.head.kind === StreamKind.TCP) this.#tcp = new TcpWebSocket(this.exchange);
+    this.#forwarding = new Forwarding(registry, this.#tcp ?? this.exchange, { ...request, assertion }, this);
+    this.#tcp?.carry(this.#forwarding);
     this.#forwarding.start();
   }
 
@@ -175,6 +183,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     }
     this.#revokedAtMs = nowMs;
     this.#reason = "revoked";
+    this.#tcp?.close(CLOSE_POLICY_VIOLATION, POLICY_CLOSE_REASON);
     if (this.#forwarding === undefined) this.exchange.abort();
     else this.#forwarding.revoke();
   }
@@ -183,11 +192,13 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
 
   onData(chunk: Uint8Array): void {
     this.#bodyReader?.data(chunk);
+    if (this.#tcp !== undefined) return this.#tcp.onData(chunk);
     this.#forwarding?.bodyData(chunk);
   }
 
   onEnd(): void {
     this.#bodyReader?.end();
+    if (this.#tcp !== undefined) return this.#tcp.onSocketEnd();
     this.#forwarding?.bodyEnd();
   }
 
@@ -199,6 +210,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   }
 
   onDrain(): void {
+    this.#tcp?.drained();
     this.#forwarding?.visitorDrained();
   }
 
@@ -231,7 +243,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   }
 
   createFollower(): FrameFollower {
-    return new WebSocketFrameFollower();
+    return this.#tcp === undefined ? new WebSocketFrameFollower() : BETWEEN_FRAMES;
   }
 
   // -------------------------------------------------------------------------------------------------------------
@@ -268,7 +280,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
       sourceFrom: this.client.derivedFrom,
       method: request.method,
       host: this.canonical?.hostname ?? "",
-      path: this.canonical?.target.pathname ?? "",
+      path: this.canonical?.tcp === true ? TCP_PATH : (this.canonical?.target.pathname ?? ""),
       userAgent: userAgentOf(request.fields),
       policy: this.#policy,
       decision: this.#decision,

@@ -2,7 +2,8 @@
 // its own; here is their order, and what each refusal means. Synchronous for a known session, no I/O, no signature.
 
 import { TUNNEL_PATH } from "@sallyport/shared/protocol/frame";
-import { type Fields, NO_FIELDS } from "@sallyport/shared/http/fields";
+import { allValues, type Fields, NO_FIELDS } from "@sallyport/shared/http/fields";
+import { TCP_PROTOCOL_V1 } from "@sallyport/shared/http/websocket-bytes";
 import type { ApplicationTokens } from "../authn/application-token.ts";
 import type { Authentication, Authenticator } from "../authn/authenticate.ts";
 import { clearCookie } from "../authn/cookies.ts";
@@ -19,7 +20,7 @@ import { REASONS } from "../authz/reasons.ts";
 import type { CorsConfig } from "../config/types.ts";
 import type { SessionMaintenance } from "../state/sessions.ts";
 import { isForeign, isPreflight, originOf, preflightAnswer } from "./browser-guard.ts";
-import { canonicalise, type CanonicalRequest } from "./canonicalise.ts";
+import { asTcpRequest, canonicalise, type CanonicalRequest } from "./canonicalise.ts";
 import { createForward } from "./forward-request.ts";
 import { InFlight, type InFlightServices } from "./in-flight.ts";
 import type { IngressExchange } from "./exchange.ts";
@@ -87,12 +88,25 @@ function handle(services: PipelineServices, runtime: Runtime, request: InFlight)
       return request.answerRefusal("refused", "ERR_PATH_AMBIGUOUS");
     case "no-application":
       return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "no-application");
-    case "reserved":
-      return services.serveReserved(request, canonical);
+    case "reserved": {
+      const tcp = asTcpRequest(canonical);
+      return tcp === undefined ? services.serveReserved(request, canonical) : connectTcp(services, runtime, request, tcp);
+    }
     case "application":
       request.application = route.application;
       return authorize({ services, runtime, request, canonical, application: route.application });
   }
+}
+
+/** A TCP service is a whole application, at the root of its host; from here on it is a request like any other. */
+function connectTcp(services: PipelineServices, runtime: Runtime, request: InFlight, canonical: CanonicalRequest): void {
+  request.canonical = canonical;
+  const protocols = allValues(request.exchange.request.fields, "sec-websocket-protocol");
+  if (protocols.length !== 1 || protocols[0] !== TCP_PROTOCOL_V1) return request.answerRefusal("own", "ERR_PROTOCOL_VERSION", "protocol-version");
+  const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
+  if (route.kind !== "application") return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "no-application");
+  request.application = route.application;
+  authorize({ services, runtime, request, canonical, application: route.application });
 }
 
 /** One request on its way through steps 3 to 5. */

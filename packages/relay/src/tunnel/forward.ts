@@ -155,6 +155,7 @@ export class Forwarding implements StreamHandler {
 
   onHead(head: ResponseHead, end: boolean): void {
     if (this.#phase !== "waiting") return;
+    if (this.#request.head.kind === StreamKind.TCP) return this.#connected(head.status, end);
     const read = responseFieldsToForward(head.fields);
     if (!read.ok) return this.#badResponse(read.code);
     if (head.status === 101) return this.#switch(head, read.fields);
@@ -247,11 +248,22 @@ export class Forwarding implements StreamHandler {
     if (key === undefined || this.#request.head.kind !== StreamKind.UPGRADE || accepts.length !== 1 || accepts[0] !== acceptKey(key)) {
       return this.#badResponse("101 without a valid Sec-WebSocket-Accept");
     }
+    this.#enterSwitched([...fields, ...this.#request.responseFields]);
+  }
+
+  /** A TCP service is connected: bytes both ways from here on, as after a switch of protocols (docs/protocol.md section 9). */
+  #connected(status: number, end: boolean): void {
+    const key = this.#request.upgradeKey;
+    if (key === undefined || status !== 200 || end) return this.#badResponse("no connection to the TCP service");
+    this.#enterSwitched(["Sec-WebSocket-Accept", acceptKey(key), ...this.#request.responseFields]);
+  }
+
+  #enterSwitched(fields: Fields): void {
     this.#phase = "switched";
     this.#release();
     this.#follower = this.#owner.createFollower();
     this.#owner.onStatus(101);
-    this.#exchange.switchProtocols([...fields, ...this.#request.responseFields]);
+    this.#exchange.switchProtocols(fields);
     this.#exchange.resume();
   }
 

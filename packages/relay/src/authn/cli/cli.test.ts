@@ -2,9 +2,9 @@
 // a request, a code or a token could be used by somebody else.
 
 import { createHash } from "node:crypto";
+import { comparisonCode } from "@sallyport/shared/comparison-code";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Browser, callbackOf, locationOf, type Page, startTestRelay, TestIdp, type TestRelay } from "../../test-support.ts";
-import { comparisonCode } from "./pages.ts";
 
 const VERIFIER = "v".repeat(43);
 const CHALLENGE = createHash("sha256").update(VERIFIER).digest("base64url");

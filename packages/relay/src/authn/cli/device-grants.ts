@@ -3,6 +3,7 @@
 
 import { randomBytes, randomInt } from "node:crypto";
 import type { Clock } from "@sallyport/shared/clock";
+import { CODE_LENGTH, CODE_LETTERS, inHalves } from "@sallyport/shared/comparison-code";
 import { type CliGrant, matchesChallenge } from "./codes.ts";
 import type { CliRequest } from "./request.ts";
 
@@ -13,9 +14,6 @@ const SLOW_DOWN_S = 5;
 const MAX_INTERVAL_S = 60;
 export const MAX_DEVICE_GRANTS = 5_000;
 export const MAX_DEVICE_GRANTS_PER_ADDRESS = 20;
-/** RFC 8628 section 6.1: no vowels, so no words; 20^8 codes. */
-export const USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ";
-export const USER_CODE_LENGTH = 8;
 const DEVICE_CODE_BYTES = 32;
 
 export interface DeviceGrant {
@@ -93,7 +91,7 @@ export class DeviceGrants {
   /** What waits under a code as a person typed it: letter case, spaces and dashes do not matter. */
   find(typed: string): DeviceGrant | undefined {
     const letters = typed.toUpperCase().replace(/[^A-Z0-9]/g, "");
-    const found = letters.length === USER_CODE_LENGTH ? this.#byUserCode.get(shownCode(letters)) : undefined;
+    const found = letters.length === CODE_LENGTH ? this.#byUserCode.get(inHalves(letters)) : undefined;
     return found !== undefined && this.#isOpen(found) ? found.grant : undefined;
   }
 
@@ -131,8 +129,8 @@ export class DeviceGrants {
   #newUserCode(): string {
     for (;;) {
       let letters = "";
-      for (let i = 0; i < USER_CODE_LENGTH; i++) letters += USER_CODE_LETTERS[randomInt(USER_CODE_LETTERS.length)] as string;
-      const code = shownCode(letters);
+      for (let i = 0; i < CODE_LENGTH; i++) letters += CODE_LETTERS[randomInt(CODE_LETTERS.length)] as string;
+      const code = inHalves(letters);
       if (!this.#byUserCode.has(code)) return code;
     }
   }
@@ -150,9 +148,4 @@ export class DeviceGrants {
     this.#byUserCode.delete(grant.userCode);
     this.#byId.delete(grant.id);
   }
-}
-
-/** In two halves, as people read it. */
-export function shownCode(letters: string): string {
-  return `${letters.slice(0, USER_CODE_LENGTH / 2)}-${letters.slice(USER_CODE_LENGTH / 2)}`;
 }

@@ -1,11 +1,10 @@
 // The pages on the way to a signed-in command line: from requests and sessions to what a page shows. No wording, no decision.
 
-import { createHash } from "node:crypto";
+import { comparisonCode } from "@sallyport/shared/comparison-code";
 import { cliCodePage, cliConfirmPage, cliDonePage } from "../../pages/cli-pages.ts";
 import type { PageParts } from "../../pages/layout.ts";
 import type { LoginPage, LoginTarget } from "../login/types.ts";
 import type { Session } from "../session.ts";
-import { shownCode, USER_CODE_LENGTH, USER_CODE_LETTERS } from "./device-grants.ts";
 import type { CliRequest } from "./request.ts";
 
 export const CLI_PATH = "/.sallyport/cli";
@@ -49,12 +48,6 @@ export function codePage(token: string, problem?: { readonly text: string; reado
 /** The end of it in the browser. @param continueTo the command's own port, which takes the answer */
 export function donePage(machine: string, allowed: boolean, continueTo?: LoginPage["continueTo"]): LoginPage {
   return answer(cliDonePage({ decision: allowed ? "allowed" : "denied", machine }), { continueTo });
-}
-
-/** What terminal and page show of one request, for a person to compare: derived from the challenge, which both have. */
-export function comparisonCode(challenge: string): string {
-  const digest = createHash("sha256").update(`sallyport cli ${challenge}`, "latin1").digest();
-  return shownCode([...digest.subarray(0, USER_CODE_LENGTH)].map((byte) => USER_CODE_LETTERS[byte % USER_CODE_LETTERS.length]).join(""));
 }
 
 function answer(parts: PageParts, more: Partial<Pick<LoginPage, "status" | "continueTo">> = {}): LoginPage {
