@@ -30,8 +30,8 @@ const server = createServer((request, response) => {
       response.writeHead(200, { "Content-Type": "application/json", "X-User": encodeURIComponent(email ?? sub) });
       response.end(`${JSON.stringify({ kind, sub, email })}\n`);
     },
-    (error) => {
-      console.error("refused:", error.code);
+    (/** @type {unknown} */ error) => {
+      console.error("refused:", error instanceof Error && "code" in error ? error.code : error);
       response.writeHead(403).end("who are you?\n");
     },
   );

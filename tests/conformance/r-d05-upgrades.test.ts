@@ -110,7 +110,10 @@ test.each([
   ["an upgrade on HTTP/1.0", { version: "1.0" }],
   ["two Upgrade fields", { more: ["Upgrade: h2c"] }],
 ])("R-D5: %s is an ordinary request, and Upgrade does not pass", async (_name, change) => {
-  const bytes = handshake({ ...change, connection: "connection" in change ? change.connection : "Upgrade" }).replace("\r\nConnection: ", "\r\nConnection: close, ");
+  const bytes = handshake({ ...change, connection: "connection" in change ? change.connection : "Upgrade" }).replace(
+    "\r\nConnection: ",
+    "\r\nConnection: close, ",
+  );
   const request = await expectForwarded(bed(), bytes);
   expect([request.values("upgrade"), request.values("http2-settings")]).toEqual([[], []]);
   expect(request.values("connection").join()).not.toMatch(/upgrade|http2/i);

@@ -18,10 +18,13 @@ interface Mention {
   readonly words: readonly string[];
 }
 
+const SHELL = /^(?:sh|bash|console|text)?$/;
+
 /** Command lines in fenced blocks, continuation lines joined, prompts cut. */
 function mentions(file: string): readonly Mention[] {
-  const blocks = read(file).match(/^```(?:sh|bash|console|text)?\n[\s\S]*?^```/gm) ?? [];
-  const lines = blocks.flatMap((block) => block.replaceAll("\\\n", " ").split("\n"));
+  // All blocks are matched, or the end of one of another language would be taken for the beginning of the next.
+  const blocks = [...read(file).matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].filter(([, language = ""]) => SHELL.test(language));
+  const lines = blocks.flatMap(([, , block = ""]) => block.replaceAll("\\\n", " ").split("\n"));
   return lines.flatMap((line) => {
     const found = /^\s*(?:\$ )?(sallyport(?:-relay)?)\s+(.*)$/.exec(line);
     const [, program = "", rest = ""] = found ?? [];

@@ -110,7 +110,12 @@ export const SALLYPORT_MAIN: string = MAIN;
 
 /** `sallyport <args>`, while it runs. */
 export function launchSallyport(args: readonly string[], env: Readonly<Record<string, string>>): Program {
-  return new Program({ name: `sallyport ${args[0] ?? ""} ${args[1] ?? ""}`, command: process.execPath, args: [MAIN, ...args], env: { ...env } });
+  return new Program({
+    name: `sallyport ${args[0] ?? ""} ${args[1] ?? ""}`,
+    command: process.execPath,
+    args: [MAIN, ...args],
+    env: { ...env },
+  });
 }
 
 /** Prepares a connector: its folder, credential and configuration exist, its process does not run yet. */

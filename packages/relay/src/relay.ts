@@ -112,7 +112,8 @@ class RelayProcess implements Relay {
 
   constructor({ config, logger, clock, showOnTerminal = () => {}, createProviders }: RelayOptions) {
     this.#config = config;
-    const onProblem = (provider: string, explanation: string): void => logger.warn({ provider, explanation }, "trouble with an identity provider");
+    const onProblem = (provider: string, explanation: string): void =>
+      logger.warn({ provider, explanation }, "trouble with an identity provider");
     // Read at the start only: authUrl does not change without a restart.
     const deps = { clock, authUrl: config.authUrl.origin, onProblem, showOnTerminal };
     this.#createProviders = createProviders ?? ((next) => createIdentityProviders(next.identityProviders, deps, this.#providers));
@@ -135,7 +136,9 @@ class RelayProcess implements Relay {
     this.#access = this.#openAccess(state, recorder);
     state.serviceTokens.onChanged(() => this.#redecide());
     state.logouts.onAdded(({ sessionId, audience }) => this.#endExchanges(sessionId, audience));
-    state.sessions.onChanged((session) => this.#redecide((request) => request.facts?.identity?.kind === "person" && request.facts.identity.sessionId === session.id));
+    state.sessions.onChanged((session) =>
+      this.#redecide((request) => request.facts?.identity?.kind === "person" && request.facts.identity.sessionId === session.id),
+    );
     this.#scheduleRedecide();
     this.#observe(recorder);
     this.#adminSocket = await createAdminSocket({
@@ -152,7 +155,13 @@ class RelayProcess implements Relay {
       onError: (error) => this.#background(error),
     });
     const { host, port } = config.admin;
-    this.#adminListener = await createAdminListener({ host, port, metrics: this.#metrics, health: this.#health, onError: (error) => this.#background(error) });
+    this.#adminListener = await createAdminListener({
+      host,
+      port,
+      metrics: this.#metrics,
+      health: this.#health,
+      onError: (error) => this.#background(error),
+    });
     this.#ingress = this.#createIngress(state, recorder, acceptor, this.#access);
     this.#listening = await this.#ingress.start();
     recorder.event("relay.started", "relay", { version: RELAY_SOFTWARE, hash: config.source.hash });
@@ -161,7 +170,10 @@ class RelayProcess implements Relay {
   applyConfig(next: RelayConfig): void {
     const sections = restartSections(this.#config, next);
     if (sections.length > 0) {
-      throw new SallyportError("ERR_CONFIG_RESTART", `a change of ${sections.join(", ")} takes effect with a restart only; the old configuration stays live`);
+      throw new SallyportError(
+        "ERR_CONFIG_RESTART",
+        `a change of ${sections.join(", ")} takes effect with a restart only; the old configuration stays live`,
+      );
     }
     const runtime = createRuntime(next);
     const providers = this.#createProviders(next);
@@ -298,7 +310,8 @@ class RelayProcess implements Relay {
       onExchange: pipeline,
       onFault: (error) => this.#logger.error({ err: error }, "fault in an ingress engine"),
       onRefused: (refusal) => this.#record(recorder, engineRefusalRecord(refusal), true),
-      onConnectionRefused: ({ peer, reason, detail }) => recorder.event("connection.refused", "relay", { sourceIp: peer.address, reason, detail: detail ?? "" }),
+      onConnectionRefused: ({ peer, reason, detail }) =>
+        recorder.event("connection.refused", "relay", { sourceIp: peer.address, reason, detail: detail ?? "" }),
     });
   }
 
@@ -315,15 +328,33 @@ class RelayProcess implements Relay {
     metrics.read("gauge", "sallyport_exchanges_active", "Requests under way through tunnels.", () => this.#active.size);
     metrics.read("gauge", "sallyport_sessions", "People's logins that are live.", () => this.#state?.sessions.size ?? 0);
     metrics.read("gauge", "sallyport_buffer_bytes", "Received bytes that are not handed on yet.", () => this.#budget.heldBytes);
-    metrics.read("counter", "sallyport_buffer_evictions_total", "Streams reset because the buffer budget was spent.", () => this.#budget.evictions);
-    metrics.read("gauge", "sallyport_ingress_connections", "Open connections of visitors and connectors.", () => this.#ingress?.stats().connections ?? 0);
+    metrics.read(
+      "counter",
+      "sallyport_buffer_evictions_total",
+      "Streams reset because the buffer budget was spent.",
+      () => this.#budget.evictions,
+    );
+    metrics.read(
+      "gauge",
+      "sallyport_ingress_connections",
+      "Open connections of visitors and connectors.",
+      () => this.#ingress?.stats().connections ?? 0,
+    );
     this.#health.add("records", () => (recorder.failing ? { ok: false, problem: "records cannot be written" } : { ok: true }));
     this.#health.add("ingress", () => (this.#listening.length > 0 ? { ok: true } : { ok: false, problem: "not listening yet" }));
   }
 
   #status(recorder: Recorder): RelayStatus {
     const { config, version } = { config: this.#config, version: RELAY_SOFTWARE };
-    return relayStatus({ config, version, startedAt: this.#startedAt, configLoadedAt: this.#configLoadedAt, registry: this.#registry, health: this.#health, recorder });
+    return relayStatus({
+      config,
+      version,
+      startedAt: this.#startedAt,
+      configLoadedAt: this.#configLoadedAt,
+      registry: this.#registry,
+      health: this.#health,
+      recorder,
+    });
   }
 
   #redecide(which: (request: InFlight) => boolean = () => true): void {
@@ -376,7 +407,8 @@ function configureKeys({ keys }: State, config: RelayConfig): void {
 function configureSessions(sessions: State["sessions"], config: RelayConfig): void {
   sessions.idleTimeoutMs = config.sessions.idleTimeoutMs;
   const providers = new Set(config.identityProviders.map(({ name }) => name));
-  for (const { id, identity } of sessions.list({}, Number.POSITIVE_INFINITY)) if (!providers.has(identity.provider)) sessions.end(id, "revoked");
+  for (const { id, identity } of sessions.list({}, Number.POSITIVE_INFINITY))
+    if (!providers.has(identity.provider)) sessions.end(id, "revoked");
 }
 
 /** What happened to a login, for the record: an end with its reason, or new claims. */
@@ -391,4 +423,3 @@ function packageVersion(): string {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   return String((JSON.parse(text) as { version: unknown }).version);
 }
-

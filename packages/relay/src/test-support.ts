@@ -145,7 +145,8 @@ export async function startTestRelay(providers: readonly IdentityProvider[], mor
   const port = await freePort();
   const loaded = await folder.load(configuration(port, providers, more));
   if (!loaded.ok) throw new Error(JSON.stringify(loaded));
-  const byName = (all: readonly IdentityProvider[]): ReadonlyMap<string, IdentityProvider> => new Map(all.map((provider) => [provider.name, provider]));
+  const byName = (all: readonly IdentityProvider[]): ReadonlyMap<string, IdentityProvider> =>
+    new Map(all.map((provider) => [provider.name, provider]));
   let current = byName(providers);
   const relay = createRelay({
     config: loaded.config,

@@ -30,7 +30,6 @@ export class Secret {
   toJSON(): string {
     return REDACTED;
   }
-
 }
 
 // Not a class member, because isolated declarations cannot infer a computed name.

@@ -11,7 +11,7 @@ import { startOrigin } from "../../harness/origin.ts";
 import { Person, PIN_PROVIDER } from "../../harness/programs.ts";
 import { startRelay } from "../../harness/relay.ts";
 import type { Relay } from "../../harness/relay.ts";
-import { within } from "../../harness/scratch.ts";
+import { eventually, within } from "../../harness/scratch.ts";
 import { visit } from "../../harness/visitor.ts";
 
 const EMAIL = "ann@example.com";
@@ -82,7 +82,9 @@ test("login in the browser, then token and curl work; the token is in no URL, no
   expect(login.output).not.toContain(token);
   expect(relay.program.output).not.toContain(token);
   expect(JSON.stringify(relay.records())).not.toContain(token);
-  const events = relay.records().filter(({ type }) => String(type).startsWith("cli."));
+  const recorded = (): readonly Record<string, unknown>[] => relay.records().filter(({ type }) => String(type).startsWith("cli."));
+  await eventually(() => recorded().length >= 2, { what: "the events to be recorded" });
+  const events = recorded();
   expect(events.map(({ type }) => type)).toEqual(["cli.allowed", "cli.signed-in"]);
   expect(events[0]).toMatchObject({ application: "notes", email: EMAIL, detail: expect.stringMatching(/^machine \S+@\S+/) as unknown });
 });

@@ -61,7 +61,13 @@ export interface ConnectOptions {
 export function connector(options: ConnectOptions): Connect {
   return async (events, signal) => {
     const { clock, software, credential } = options;
-    const { transport, localAddress } = await dial({ ...options.dial(), authority: new URL(credential.relayUrl).host, userAgent: software, clock, signal });
+    const { transport, localAddress } = await dial({
+      ...options.dial(),
+      authority: new URL(credential.relayUrl).host,
+      userAgent: software,
+      clock,
+      signal,
+    });
     const onAbort = (): void => transport.terminate();
     signal.addEventListener("abort", onAbort, { once: true });
     try {

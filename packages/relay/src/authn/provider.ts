@@ -66,13 +66,14 @@ export interface RedirectProvider {
   /** Best effort, at logout (STACK-NOTES of refresh tokens that outlive it). */
   revoke(refreshToken: string): Promise<void>;
   /** R-F10. @returns whose sessions end, undefined when the token is not valid */
-  backChannelLogout(logoutToken: string): Promise<{ readonly subject: string | undefined; readonly providerSessionId: string | undefined } | undefined>;
+  backChannelLogout(
+    logoutToken: string,
+  ): Promise<{ readonly subject: string | undefined; readonly providerSessionId: string | undefined } | undefined>;
 }
 
 export type PinSending =
   /** Always the same, whether or not the address exists or may log in (no enumeration). */
-  | { readonly kind: "sent"; readonly challengeId: string }
-  | { readonly kind: "limited"; readonly retryAfterS: number };
+  { readonly kind: "sent"; readonly challengeId: string } | { readonly kind: "limited"; readonly retryAfterS: number };
 
 export type PinChecking =
   | { readonly kind: "login"; readonly login: ProviderLogin }

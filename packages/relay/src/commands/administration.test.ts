@@ -51,7 +51,8 @@ interface Run {
 async function run(...argv: readonly string[]): Promise<Run> {
   const program = new Command("sallyport-relay").exitOverride();
   const registrations = [registerCredentialCommand, registerServiceTokenCommand, registerAuditCommand, registerStatusCommand];
-  for (const register of [...registrations, registerSessionCommand, registerBackupCommand, registerRestoreCommand, registerKeysCommand]) register(program);
+  for (const register of [...registrations, registerSessionCommand, registerBackupCommand, registerRestoreCommand, registerKeysCommand])
+    register(program);
   const texts = { out: "", error: "" };
   const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => ((texts.out += String(text)), true));
   const error = vi.spyOn(process.stderr, "write").mockImplementation((text) => ((texts.error += String(text)), true));
@@ -272,7 +273,16 @@ describe("status", () => {
 describe("session", () => {
   const login = (subject: string, provider = "corp") =>
     ({
-      identity: { kind: "person", provider, subject, email: `${subject}@example.com`, name: undefined, groups: undefined, authMethods: undefined, claims: {} },
+      identity: {
+        kind: "person",
+        provider,
+        subject,
+        email: `${subject}@example.com`,
+        name: undefined,
+        groups: undefined,
+        authMethods: undefined,
+        claims: {},
+      },
       expiresAt: Date.now() + 3_600_000,
       providerSessionId: undefined,
       refreshToken: undefined,
@@ -295,7 +305,14 @@ describe("session", () => {
 
   test("ends those of a person, of a provider, of everybody", async () => {
     const { state } = await startRelay();
-    for (const [subject, provider] of [["ann", "corp"], ["ann", "corp"], ["ann", "git"], ["bob", "corp"], ["eve", "git"]] as const) state.sessions.create(login(subject, provider));
+    for (const [subject, provider] of [
+      ["ann", "corp"],
+      ["ann", "corp"],
+      ["ann", "git"],
+      ["bob", "corp"],
+      ["eve", "git"],
+    ] as const)
+      state.sessions.create(login(subject, provider));
     expect((await runJson("session", "revoke", "--provider", "corp", "--subject", "ann"))["ended"]).toHaveLength(2);
     expect((await runJson("session", "revoke", "--provider", "git"))["ended"]).toHaveLength(2);
     expect((await runJson("session", "revoke", "--all"))["ended"]).toHaveLength(1);
@@ -315,8 +332,14 @@ describe("session", () => {
   test("says what is missing: whose sessions, or a person who is not signed in", async () => {
     await startRelay();
     for (const argv of [[], ["abc", "--all"], ["--email", "a@example.com", "--all"]]) {
-      expect(await run("session", "revoke", ...argv, ...config())).toMatchObject({ exitCode: 1, error: expect.stringContaining("ERR_USAGE") });
+      expect(await run("session", "revoke", ...argv, ...config())).toMatchObject({
+        exitCode: 1,
+        error: expect.stringContaining("ERR_USAGE"),
+      });
     }
-    expect(await run("session", "revoke", "--email", "nobody@example.com", ...config())).toMatchObject({ exitCode: 1, error: expect.stringContaining("ERR_SESSION_UNKNOWN") });
+    expect(await run("session", "revoke", "--email", "nobody@example.com", ...config())).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining("ERR_SESSION_UNKNOWN"),
+    });
   });
 });

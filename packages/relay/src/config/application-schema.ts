@@ -83,9 +83,10 @@ const application = z.strictObject({
   sessionDuration: sessionDuration
     .optional()
     .meta({ description: "How long a login counts here. Default: `sessions.duration`.", examples: ["8h"] }),
-  idleTimeout: idleTimeout
-    .optional()
-    .meta({ description: "A login that was not used for this long has to be renewed here. Default: `sessions.idleTimeout`.", examples: ["30m"] }),
+  idleTimeout: idleTimeout.optional().meta({
+    description: "A login that was not used for this long has to be renewed here. Default: `sessions.idleTimeout`.",
+    examples: ["30m"],
+  }),
   allowedOrigins: z
     .array(webOrigin)
     .max(100)
@@ -95,16 +96,14 @@ const application = z.strictObject({
         "Other origins whose pages may call this application with the visitor's login: WebSockets, fetches and embedded content. Its own origin always may. Refusals of the relay are readable for them.",
       examples: [["https://app.example.com"]],
     }),
-  cors: corsSchema
-    .optional()
-    .meta({ description: "Preflight requests from `allowedOrigins`. Default: they are requests like any other, so they need a login that browsers do not send with them." }),
-  sameSite: z
-    .enum(["lax", "none"])
-    .default("lax")
-    .meta({
-      description:
-        "SameSite of the cookie with the login. `none` lets other sites embed the application; `allowedOrigins` still says which of them may call it.",
-    }),
+  cors: corsSchema.optional().meta({
+    description:
+      "Preflight requests from `allowedOrigins`. Default: they are requests like any other, so they need a login that browsers do not send with them.",
+  }),
+  sameSite: z.enum(["lax", "none"]).default("lax").meta({
+    description:
+      "SameSite of the cookie with the login. `none` lets other sites embed the application; `allowedOrigins` still says which of them may call it.",
+  }),
   frameAncestors: z
     .array(webOrigin)
     .max(100)
@@ -114,30 +113,22 @@ const application = z.strictObject({
         "Origins whose pages may show this application in a frame, added to each response as Content-Security-Policy. An empty list: none but its own. Default: what the origin itself says.",
       examples: [["https://portal.example.com"]],
     }),
-  identityHeaders: identityHeadersSchema
-    .optional()
-    .meta({
-      description:
-        "Headers that tell the origin in the clear who is asking, for origins that cannot verify Sallyport-Jwt-Assertion. Copies of visitors are removed in every spelling. Percent-encoded outside of printable ASCII. Somebody of whom `user` or `email` is to be said and is not known is not let in.",
-    }),
-  originBasicAuth: originBasicAuthSchema
-    .optional()
-    .meta({
-      description:
-        "The origin's own user name and password, sent as `Authorization: Basic` in place of the visitor's with every request of somebody who is known.",
-    }),
-  compatibility: z
-    .enum(["cloudflare-access"])
-    .optional()
-    .meta({
-      description:
-        "The contract of Cloudflare Access with origins as well: Cf-Access-Jwt-Assertion (RS256), Cf-Access-Authenticated-User-Email, the CF_Authorization cookie, /cdn-cgi/access/ on this host, CF-Access-Client-Id and -Secret, cf-access-token.",
-    }),
-  accessAudience: accessAudience
-    .optional()
-    .meta({
-      description: "The AUD tag that the origin expects, with `compatibility`. Default: the SHA-256 of the application's URL, in hexadecimal.",
-    }),
+  identityHeaders: identityHeadersSchema.optional().meta({
+    description:
+      "Headers that tell the origin in the clear who is asking, for origins that cannot verify Sallyport-Jwt-Assertion. Copies of visitors are removed in every spelling. Percent-encoded outside of printable ASCII. Somebody of whom `user` or `email` is to be said and is not known is not let in.",
+  }),
+  originBasicAuth: originBasicAuthSchema.optional().meta({
+    description:
+      "The origin's own user name and password, sent as `Authorization: Basic` in place of the visitor's with every request of somebody who is known.",
+  }),
+  compatibility: z.enum(["cloudflare-access"]).optional().meta({
+    description:
+      "The contract of Cloudflare Access with origins as well: Cf-Access-Jwt-Assertion (RS256), Cf-Access-Authenticated-User-Email, the CF_Authorization cookie, /cdn-cgi/access/ on this host, CF-Access-Client-Id and -Secret, cf-access-token.",
+  }),
+  accessAudience: accessAudience.optional().meta({
+    description:
+      "The AUD tag that the origin expects, with `compatibility`. Default: the SHA-256 of the application's URL, in hexadecimal.",
+  }),
 });
 
 /** As {@link ApplicationConfig}, with secrets where they are kept. */

@@ -51,25 +51,19 @@ export const pagesSchema: z.ZodType<PagesDocument> = z
     name: plainText(MAX_NAME)
       .prefault("Sallyport")
       .meta({ description: "Who runs this, as visitors know them; at most 40 characters.", examples: ["Example Ltd"] }),
-    logo: fileReference
-      .optional()
-      .meta({
-        description: "SVG or PNG file of at most 64 KB, shown 28 pixels high beside the name. Read again when it changes.",
-        examples: [{ file: "logo.svg" }],
-      }),
-    accent: accent
-      .optional()
-      .meta({
-        description: "Colour of buttons and links. It must be dark enough to be read on white; dark mode uses a lighter shade of it.",
-        examples: ["#0f5c55"],
-      }),
-    contact: contact
-      .optional()
-      .meta({
-        description:
-          "Where people ask for access or help, as a link on the pages that refuse something. A mail address gets the request id filled in.",
-        examples: ["mailto:help@example.com"],
-      }),
+    logo: fileReference.optional().meta({
+      description: "SVG or PNG file of at most 64 KB, shown 28 pixels high beside the name. Read again when it changes.",
+      examples: [{ file: "logo.svg" }],
+    }),
+    accent: accent.optional().meta({
+      description: "Colour of buttons and links. It must be dark enough to be read on white; dark mode uses a lighter shade of it.",
+      examples: ["#0f5c55"],
+    }),
+    contact: contact.optional().meta({
+      description:
+        "Where people ask for access or help, as a link on the pages that refuse something. A mail address gets the request id filled in.",
+      examples: ["mailto:help@example.com"],
+    }),
     texts: z
       .strictObject({
         signIn: plainText(MAX_TEXT).optional().meta({ description: "Shown where people sign in." }),

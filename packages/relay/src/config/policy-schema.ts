@@ -137,12 +137,10 @@ const selectorShape: { readonly [K in SelectorKind]: z.ZodType<SelectorValues[K]
     .optional()
     .meta({ description: "Domain of the verified mail address; subdomains do not match.", examples: ["example.com"] }),
   identityGroup: comparedName.optional().meta({ description: "Group name as the identity provider sends it; exact.", examples: ["eng"] }),
-  claim: claim
-    .optional()
-    .meta({
-      description: "Any claim of the identity provider: equals, or contains for lists.",
-      examples: [{ name: "department", equals: "sales" }],
-    }),
+  claim: claim.optional().meta({
+    description: "Any claim of the identity provider: equals, or contains for lists.",
+    examples: [{ name: "department", equals: "sales" }],
+  }),
   identityProvider: reference
     .optional()
     .meta({ description: "Name of the identity provider that signed the person in.", examples: ["corp"] }),
@@ -217,12 +215,10 @@ const policy: z.ZodType<PolicyConfig> = z
       description: "Name by which applications refer to it; appears in logs and in the audit record.",
       examples: ["engineers"],
     }),
-    action: z
-      .enum(POLICY_ACTIONS)
-      .meta({
-        description:
-          "allow: people, after sign-in. deny: nobody, over all others. bypass: public, no sign-in. service: programs with a service token.",
-      }),
+    action: z.enum(POLICY_ACTIONS).meta({
+      description:
+        "allow: people, after sign-in. deny: nobody, over all others. bypass: public, no sign-in. service: programs with a service token.",
+    }),
     ...rules,
     sessionDuration: duration(MIN_SESSION_MS, MAX_SESSION_MS)
       .optional()

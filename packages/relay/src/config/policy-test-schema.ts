@@ -47,12 +47,10 @@ const visitor: z.ZodType<TestVisitor> = z
       .meta({ description: "A program with this service token, instead of a person.", examples: ["deploy-bot"] }),
     ip: ipAddress.optional().meta({ description: "Address of the visitor. Default: not known.", examples: ["192.0.2.7"] }),
     country: country.optional().meta({ description: "Country of the visitor. Default: that of `ip`, else not known.", examples: ["DE"] }),
-    time: time
-      .optional()
-      .meta({
-        description: "Time of the request, RFC 3339 with offset. Default: the time of the run.",
-        examples: ["2026-03-29T09:00:00+02:00"],
-      }),
+    time: time.optional().meta({
+      description: "Time of the request, RFC 3339 with offset. Default: the time of the run.",
+      examples: ["2026-03-29T09:00:00+02:00"],
+    }),
     clientCertificate: certificate.optional().meta({ description: "A verified client certificate. Default: none." }),
     external: z
       .record(z.string(), z.boolean())

@@ -95,13 +95,10 @@ const clientSecret = secretReference.meta({
   description: "Client secret that the provider gave this relay.",
   examples: [{ env: "CORP_SECRET" }],
 });
-const allowPrivateNetwork = z
-  .boolean()
-  .prefault(false)
-  .meta({
-    description:
-      "Whether the provider may have private, loopback or otherwise non-public addresses. Off: connections to such addresses are refused.",
-  });
+const allowPrivateNetwork = z.boolean().prefault(false).meta({
+  description:
+    "Whether the provider may have private, loopback or otherwise non-public addresses. Off: connections to such addresses are refused.",
+});
 
 /** The relay sets these itself; an option must not take them away (R-F3). */
 const OWN_PARAMETERS = [

@@ -53,12 +53,10 @@ const sections = {
       examples: ["./data"],
     }),
   trustedProxies: trustedProxiesSchema,
-  geoip: fileReference
-    .optional()
-    .meta({
-      description: "MaxMind country database (`.mmdb`) for `country` selectors. Read again when it changes.",
-      examples: [{ file: "country.mmdb" }],
-    }),
+  geoip: fileReference.optional().meta({
+    description: "MaxMind country database (`.mmdb`) for `country` selectors. Read again when it changes.",
+    examples: [{ file: "country.mmdb" }],
+  }),
   identityProviders: identityProvidersSchema,
   tunnels: tunnelsSchema,
   groups: groupsSchema.prefault([]),

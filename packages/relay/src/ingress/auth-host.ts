@@ -21,10 +21,15 @@ export interface AuthHostOptions {
 }
 
 /** The relay's own paths on an application's host: the key set for its origin, and sign-in. */
-export function serveReserved(options: Pick<AuthHostOptions, "jwks" | "serveLogin" | "serveAccess">, request: InFlight, canonical: CanonicalRequest): void {
+export function serveReserved(
+  options: Pick<AuthHostOptions, "jwks" | "serveLogin" | "serveAccess">,
+  request: InFlight,
+  canonical: CanonicalRequest,
+): void {
   const readable = canonical.method === "GET" || canonical.method === "HEAD";
   if (canonical.target.pathname === "/.sallyport/certs" && readable) return serveJson(request, options.jwks());
-  if (!options.serveLogin(request, canonical) && !options.serveAccess(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
+  if (!options.serveLogin(request, canonical) && !options.serveAccess(request, canonical))
+    request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
 }
 
 /** Answers one request to the auth host. */
@@ -36,7 +41,8 @@ export function serveAuthHost(options: AuthHostOptions, request: InFlight, canon
   if (asset !== undefined) return request.answerOwn(200, asset.headers, asset.body, asset.cacheControl);
   if (pathname === "/.well-known/jwks.json" && readable) return serveJson(request, options.jwks());
   if (pathname === "/.well-known/sallyport" && readable) return serveJson(request, describe(options.authUrl));
-  if (!options.serveLogin(request, canonical) && !options.serveAccess(request, canonical)) request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
+  if (!options.serveLogin(request, canonical) && !options.serveAccess(request, canonical))
+    request.answerRefusal("own", "ERR_AUTH_PAGE_UNKNOWN");
 }
 
 function serveTunnel(acceptor: TunnelAcceptor, request: InFlight, canonical: CanonicalRequest): void {
@@ -44,7 +50,8 @@ function serveTunnel(acceptor: TunnelAcceptor, request: InFlight, canonical: Can
   const { address } = request.client;
   const refusal = acceptor.judge(address, firstValue(request.exchange.request.fields, "sec-websocket-protocol"));
   if (refusal?.status === 400) return request.answerRefusal("own", "ERR_PROTOCOL_VERSION", "protocol-version", { detail: refusal.detail });
-  if (refusal?.status === 503) return request.answerRefusal("own", "ERR_OVERLOADED", "handshake-rate", { retryAfterS: refusal.retryAfterS });
+  if (refusal?.status === 503)
+    return request.answerRefusal("own", "ERR_OVERLOADED", "handshake-rate", { retryAfterS: refusal.retryAfterS });
   const taken = request.exchange.takeUpgrade?.();
   if (taken === undefined) return request.answerRefusal("own", "ERR_TUNNEL_UPGRADE_NEEDED");
   request.tookSocket(101);
@@ -54,10 +61,19 @@ function serveTunnel(acceptor: TunnelAcceptor, request: InFlight, canonical: Can
 /** Public documents: any page may read them (R-G7). */
 function serveJson(request: InFlight, document: unknown): void {
   const body = Buffer.from(JSON.stringify(document));
-  request.answerOwn(200, ["Content-Type", "application/json", "Access-Control-Allow-Origin", "*"], body, `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+  request.answerOwn(
+    200,
+    ["Content-Type", "application/json", "Access-Control-Allow-Origin", "*"],
+    body,
+    `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
+  );
 }
 
 /** Discovery for connectors, command lines and origins. */
 function describe(authUrl: string): unknown {
-  return { issuer: authUrl, jwks_uri: `${authUrl}/.well-known/jwks.json`, tunnel_endpoint: `${authUrl.replace(/^http/, "ws")}${TUNNEL_PATH}` };
+  return {
+    issuer: authUrl,
+    jwks_uri: `${authUrl}/.well-known/jwks.json`,
+    tunnel_endpoint: `${authUrl.replace(/^http/, "ws")}${TUNNEL_PATH}`,
+  };
 }

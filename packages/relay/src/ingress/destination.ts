@@ -17,7 +17,13 @@ const ALLOWED: DestinationDecision = { kind: "allowed" };
 const DENIED: DestinationDecision = { kind: "refused", code: "ERR_ACCESS_DENIED" };
 const MALFORMED: DestinationDecision = { kind: "refused", code: "ERR_REQUEST_TARGET_FORM" };
 
-export function decideDestination(request: IngressRequest, canonical: CanonicalRequest, runtime: Runtime, application: Application, facts: RequestFacts): DestinationDecision {
+export function decideDestination(
+  request: IngressRequest,
+  canonical: CanonicalRequest,
+  runtime: Runtime,
+  application: Application,
+  facts: RequestFacts,
+): DestinationDecision {
   if (canonical.method !== "COPY" && canonical.method !== "MOVE") return ALLOWED;
   const values = allValues(request.fields, "destination");
   if (values.length !== 1) return MALFORMED;

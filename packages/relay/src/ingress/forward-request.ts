@@ -33,7 +33,8 @@ export function createForward(runtime: Runtime, input: ForwardInput): ForwardOrR
   const { canonical, application, request, requestId } = input;
   const { config } = application;
   const maxRequestBodyBytes = config.limits.maxRequestBodyBytes;
-  if (maxRequestBodyBytes !== undefined && (canonical.contentLength ?? 0) > maxRequestBodyBytes) return { kind: "refused", code: "ERR_BODY_TOO_LARGE" };
+  if (maxRequestBodyBytes !== undefined && (canonical.contentLength ?? 0) > maxRequestBodyBytes)
+    return { kind: "refused", code: "ERR_BODY_TOO_LARGE" };
   const kept = requestFieldsToForward(request.fields, {
     dropAuthorization: input.consumedAuthorization || input.identity.setsAuthorization,
     keepUnusualNames: config.keepUnderscoreHeaders,

@@ -135,13 +135,16 @@ describe("deep links come back byte for byte (A1)", () => {
 
 it("no text at all makes a browser leave", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom(..."/\\.%25fFcCaAe09: \t@#?;".split("")) })), (text) => {
-      for (const path of [text, `/${text}`]) {
-        const url = new URL(locationOf({ origin: ORIGIN, path }));
-        expect(url.origin).toBe(ORIGIN);
-        expect(url.pathname).not.toMatch(/^\/\//);
-      }
-    }),
+    fc.property(
+      fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom(..."/\\.%25fFcCaAe09: \t@#?;".split("")) })),
+      (text) => {
+        for (const path of [text, `/${text}`]) {
+          const url = new URL(locationOf({ origin: ORIGIN, path }));
+          expect(url.origin).toBe(ORIGIN);
+          expect(url.pathname).not.toMatch(/^\/\//);
+        }
+      },
+    ),
     { numRuns: 1_000 },
   );
 });

@@ -54,7 +54,8 @@ export interface PipelineServices extends InFlightServices {
 }
 
 const NO_BODY = new Uint8Array(0);
-const IDENTITY_INCOMPLETE = "This application has to be told who you are, and your account does not say it: your provider gave no verified email, or too much to pass on.";
+const IDENTITY_INCOMPLETE =
+  "This application has to be told who you are, and your account does not say it: your provider gave no verified email, or too much to pass on.";
 const NOBODY: Authentication = { kind: "anonymous", cookie: "none" };
 type Identified = Extract<Authentication, { kind: "identified" }>;
 
@@ -102,7 +103,8 @@ function handle(services: PipelineServices, runtime: Runtime, request: InFlight)
 function connectTcp(services: PipelineServices, runtime: Runtime, request: InFlight, canonical: CanonicalRequest): void {
   request.canonical = canonical;
   const protocols = allValues(request.exchange.request.fields, "sec-websocket-protocol");
-  if (protocols.length !== 1 || protocols[0] !== TCP_PROTOCOL_V1) return request.answerRefusal("own", "ERR_PROTOCOL_VERSION", "protocol-version");
+  if (protocols.length !== 1 || protocols[0] !== TCP_PROTOCOL_V1)
+    return request.answerRefusal("own", "ERR_PROTOCOL_VERSION", "protocol-version");
   const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
   if (route.kind !== "application") return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "no-application");
   request.application = route.application;
@@ -124,7 +126,8 @@ function authorize(step: Step): void {
   const { cors } = application.config;
   if (cors !== undefined && isPreflight(canonical.method, fields)) return preflight(step, cors);
   const authentication = services.authenticator.authenticate(fields, application.credentials);
-  if (authentication.kind === "invalid") return request.answerRefusal("deny", "ERR_CREDENTIAL_INVALID", `credential-${authentication.reason}`);
+  if (authentication.kind === "invalid")
+    return request.answerRefusal("deny", "ERR_CREDENTIAL_INVALID", `credential-${authentication.reason}`);
   if (authentication.kind === "conflict") return request.answerRefusal("deny", "ERR_CREDENTIAL_CONFLICT", "credential-conflict");
   const person = authentication.kind === "identified" ? authentication.person : undefined;
   if (person === undefined || services.claims.look(person.session) === "current") return decide(step, authentication);
@@ -144,10 +147,12 @@ function authorize(step: Step): void {
 
 function decide(step: Step, authentication: Authentication): void {
   const { services, runtime, request, canonical, application } = step;
-  if (authentication.kind === "invalid" || authentication.kind === "conflict") return request.answerRefusal("deny", "ERR_CREDENTIAL_INVALID", "session-ended");
+  if (authentication.kind === "invalid" || authentication.kind === "conflict")
+    return request.answerRefusal("deny", "ERR_CREDENTIAL_INVALID", "session-ended");
   const identity = authentication.kind === "identified" ? authentication.identity : undefined;
   request.identity = identity;
-  if (canonical.methodOverride && application.policies.dependsOn.method) return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
+  if (canonical.methodOverride && application.policies.dependsOn.method)
+    return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
 
   const facts = factsOf(services, runtime, request, identity, canonical.method);
   const startedAtMs = services.clock.monotonic();
@@ -179,7 +184,11 @@ function judgeLogin(step: Step, authentication: Identified, decision: Decision, 
   if (authentication.source === "cookie" && isForeign(guarded)) return "foreign";
   const session = authentication.person?.session;
   if (session === undefined) return "good";
-  const verdict = judgeForApplication(runtime, application, decision, { session, lastSeenAt: services.sessions.lastSeenAt(session.id), nowMs });
+  const verdict = judgeForApplication(runtime, application, decision, {
+    session,
+    lastSeenAt: services.sessions.lastSeenAt(session.id),
+    nowMs,
+  });
   if (verdict === "good") services.sessions.seen(session.id);
   return verdict;
 }
@@ -190,7 +199,8 @@ function askToSignIn(step: Step, authentication: Authentication, reason: string)
   const broken = authentication.kind === "anonymous" && authentication.cookie === "broken";
   const { scheme, name, sameSite } = application.cookie;
   const fields = broken ? ["Set-Cookie", clearCookie(scheme, name, sameSite)] : [];
-  if (services.loginRedirect !== undefined && isNavigation(request.exchange.request)) return services.loginRedirect(request, canonical, application, fields);
+  if (services.loginRedirect !== undefined && isNavigation(request.exchange.request))
+    return services.loginRedirect(request, canonical, application, fields);
   request.answerRefusal("login", "ERR_LOGIN_REQUIRED", reason, { fields, loginUrl: services.loginUrl(canonical, application) });
 }
 
@@ -211,8 +221,17 @@ function forward(step: Step, authentication: Authentication, facts: RequestFacts
   const consumedAuthorization = authentication.kind === "identified" && authentication.consumedAuthorization;
   const who = anonymous ? undefined : facts.identity;
   const identity = originIdentity(application, who);
-  if (identity === undefined) return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "identity-incomplete", { detail: IDENTITY_INCOMPLETE });
-  const created = createForward(runtime, { request: exchange.request, canonical, application, client, requestId, consumedAuthorization, identity });
+  if (identity === undefined)
+    return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "identity-incomplete", { detail: IDENTITY_INCOMPLETE });
+  const created = createForward(runtime, {
+    request: exchange.request,
+    canonical,
+    application,
+    client,
+    requestId,
+    consumedAuthorization,
+    identity,
+  });
   if (created.kind === "refused") return request.answerRefusal("refused", created.code);
   const assertion = services.assertions.get(application, who);
   const access = accessToken(services, application, facts, who);
@@ -227,12 +246,23 @@ function forward(step: Step, authentication: Authentication, facts: RequestFacts
     .catch((error: unknown) => request.fault(error));
 }
 
-function accessToken(services: PipelineServices, { access }: Application, facts: RequestFacts, who: Identity | undefined): string | Promise<string> | undefined {
+function accessToken(
+  services: PipelineServices,
+  { access }: Application,
+  facts: RequestFacts,
+  who: Identity | undefined,
+): string | Promise<string> | undefined {
   if (access === undefined || who === undefined) return undefined;
   return services.accessAssertions.get(access, who, facts.countryOf(facts.ip));
 }
 
-function factsOf(services: PipelineServices, runtime: Runtime, request: InFlight, identity: Identity | undefined, method: string): RequestFacts {
+function factsOf(
+  services: PipelineServices,
+  runtime: Runtime,
+  request: InFlight,
+  identity: Identity | undefined,
+  method: string,
+): RequestFacts {
   return {
     identity,
     ip: parseIp(request.client.address),
@@ -248,4 +278,3 @@ function factsOf(services: PipelineServices, runtime: Runtime, request: InFlight
 export function isTunnelRequest(canonical: CanonicalRequest): boolean {
   return canonical.upgradeKey !== undefined && canonical.target.path === TUNNEL_PATH;
 }
-

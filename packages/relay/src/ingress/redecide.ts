@@ -34,7 +34,8 @@ function stillAllowed(request: InFlight, { runtime, clock, current, used }: Rede
   const now = facts.identity === undefined ? undefined : current(facts.identity);
   if (facts.identity !== undefined && now === undefined) return false;
   const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
-  if (route.kind !== "application" || route.application.tunnel !== application.tunnel || route.application.service !== application.service) return false;
+  if (route.kind !== "application" || route.application.tunnel !== application.tunnel || route.application.service !== application.service)
+    return false;
   const factsNow = { ...facts, identity: now?.identity, countryOf: runtime.countryOf, nowMs: clock.now() };
   const decision = runtime.decisions.decide(route.application.policies, factsNow);
   if (decision.outcome !== "allow") return false;

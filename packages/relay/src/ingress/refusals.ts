@@ -220,7 +220,8 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     title: "You were not signed in",
     meaning: "Your identity provider did not let you sign in, or did not say enough about you.",
     visitorRemedy: "Try again, or use another account.",
-    operatorRemedy: "The event `login.failed` in the records has the reason; `sallyport-relay provider test NAME` shows what the provider sends.",
+    operatorRemedy:
+      "The event `login.failed` in the records has the reason; `sallyport-relay provider test NAME` shows what the provider sends.",
   },
   ERR_LOGIN_PROVIDER: {
     status: 502,
@@ -229,7 +230,8 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     title: "Sign-in did not work",
     meaning: "The answer of the identity provider could not be used.",
     visitorRemedy: TELL_OPERATOR,
-    operatorRemedy: "The event `login.failed` in the records has the reason; `sallyport-relay provider test NAME` shows what the provider sends.",
+    operatorRemedy:
+      "The event `login.failed` in the records has the reason; `sallyport-relay provider test NAME` shows what the provider sends.",
   },
   ERR_LOGIN_PROVIDER_DOWN: {
     status: 503,

@@ -45,13 +45,21 @@ describe("route", () => {
     expect(route(routes, hostname, target)).toBe(expected);
   });
 
-  it.each(["//api", "/x/..;/api", "/x;/..%2fapi", "/x%2f..%2fapi", "/api%2fv2", "/api%252fv2", "/x\\..\\api", "//.sallyport/x", "/.sallyport%2fx", "/a;b/.."])(
-    "%s has readings that end in different places, or in one",
-    (target) => {
-      expect(["ambiguous", "refused", "a.example/", "reserved"]).toContain(route(routes, "a.example", target));
-      expect(route(routes, "a.example", target)).not.toBe("a.example/api");
-    },
-  );
+  it.each([
+    "//api",
+    "/x/..;/api",
+    "/x;/..%2fapi",
+    "/x%2f..%2fapi",
+    "/api%2fv2",
+    "/api%252fv2",
+    "/x\\..\\api",
+    "//.sallyport/x",
+    "/.sallyport%2fx",
+    "/a;b/..",
+  ])("%s has readings that end in different places, or in one", (target) => {
+    expect(["ambiguous", "refused", "a.example/", "reserved"]).toContain(route(routes, "a.example", target));
+    expect(route(routes, "a.example", target)).not.toBe("a.example/api");
+  });
 
   it("finds the same application among 1, 99, 101 and 10,000 hosts (R-B3)", () => {
     for (const count of [1, 99, 101, 10_000]) {

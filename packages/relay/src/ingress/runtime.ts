@@ -81,7 +81,8 @@ export function createRuntime(config: RelayConfig): Runtime {
 
 function createApplication(config: RelayConfig, application: ApplicationConfig, policies: CompiledApplication | undefined): Application {
   const path = normaliseApplicationPath(application.path);
-  if (policies === undefined || path === undefined) throw new SallyportError("ERR_CONFIG_APPLICATION", `application ${application.name} cannot be compiled`);
+  if (policies === undefined || path === undefined)
+    throw new SallyportError("ERR_CONFIG_APPLICATION", `application ${application.name} cannot be compiled`);
   const { scheme, port } = config.authUrl;
   const origin = `${scheme}://${formatAuthority(application.hostname, port, scheme)}`;
   const url = application.path === "/" ? origin : origin + application.path;
@@ -100,7 +101,21 @@ function createApplication(config: RelayConfig, application: ApplicationConfig, 
   };
   const identityHeaders = new IdentityHeaders(application.identityHeaders);
   return {
-    ...{ name, hostname, path, tunnel, service, compatibility, aud: url, url, config: application, policies, credentials, cookie, identityHeaders },
+    ...{
+      name,
+      hostname,
+      path,
+      tunnel,
+      service,
+      compatibility,
+      aud: url,
+      url,
+      config: application,
+      policies,
+      credentials,
+      cookie,
+      identityHeaders,
+    },
     ownFields: new Set([...identityHeaders.names, ...credentialFieldsOf(credentials)]),
     originAuthorization: originBasicAuth === undefined ? undefined : basicAuthorization(originBasicAuth),
     access: compatibility === undefined ? undefined : { tag: application.accessAudience ?? accessTag(url) },

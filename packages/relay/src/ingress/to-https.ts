@@ -10,7 +10,10 @@ import type { Runtime } from "./runtime.ts";
 export function httpsUrlOf(runtime: Runtime, request: IngressRequest): string | undefined {
   const { authUrl } = runtime.config;
   if (authUrl.scheme !== "https") return undefined;
-  const authority = pickAuthority({ httpVersion: request.httpVersion, authority: request.authority, fields: request.fields }, { scheme: "http" });
+  const authority = pickAuthority(
+    { httpVersion: request.httpVersion, authority: request.authority, fields: request.fields },
+    { scheme: "http" },
+  );
   const target = readTarget(request.target);
   if (!authority.ok || target.kind !== "path") return undefined;
   const { hostname } = authority;

@@ -11,7 +11,13 @@ import { bytes, type Database, optionalNumber, type Row } from "./database.ts";
 export type KeyPurpose = "root" | "assertion" | "token" | "record" | "access";
 export type KeyAlgorithm = "Ed25519" | "ES256" | "RS256";
 
-const ALGORITHM: Readonly<Record<KeyPurpose, KeyAlgorithm>> = { root: "Ed25519", assertion: "ES256", token: "ES256", record: "Ed25519", access: "RS256" };
+const ALGORITHM: Readonly<Record<KeyPurpose, KeyAlgorithm>> = {
+  root: "Ed25519",
+  assertion: "ES256",
+  token: "ES256",
+  record: "Ed25519",
+  access: "RS256",
+};
 
 export interface KeyRecord {
   /** Base64url SHA-256 of the public key's DER, shortened: never chosen by a sender. */

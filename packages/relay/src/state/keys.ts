@@ -199,10 +199,12 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
 
     maintain() {
       const now = clock.now();
-      const changes = rotating().filter((purpose) => rotationDue(keys, purpose, now)).flatMap((purpose) => [
-        // With nothing that could sign there is nobody to wait for.
-        ...planRotation(keys, purpose, now, activeKey(keys, purpose, now) === undefined),
-      ]);
+      const changes = rotating()
+        .filter((purpose) => rotationDue(keys, purpose, now))
+        .flatMap((purpose) => [
+          // With nothing that could sign there is nobody to wait for.
+          ...planRotation(keys, purpose, now, activeKey(keys, purpose, now) === undefined),
+        ]);
       const removed = expiredKeys(keys, now);
       if (changes.length > 0 || removed.length > 0 || nextManifest(keys) !== undefined) commit(changes, removed);
     },

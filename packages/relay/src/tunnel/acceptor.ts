@@ -41,7 +41,14 @@ export interface CredentialSource {
 export type TunnelEvent =
   | { readonly type: "connected"; readonly connection: TunnelConnection }
   | { readonly type: "disconnected"; readonly connection: TunnelConnection; readonly cause: CloseCause }
-  | { readonly type: "refused"; readonly address: string; readonly credentialId: string | undefined; readonly tunnel: string | undefined; readonly reason: string; readonly hostname?: string }
+  | {
+      readonly type: "refused";
+      readonly address: string;
+      readonly credentialId: string | undefined;
+      readonly tunnel: string | undefined;
+      readonly reason: string;
+      readonly hostname?: string;
+    }
   | { readonly type: "fault"; readonly connection: TunnelConnection | undefined; readonly error: unknown };
 
 export interface AcceptorOptions {
@@ -83,7 +90,8 @@ export class TunnelAcceptor {
   /** Judges an upgrade request before any byte is answered. Undefined: {@link upgrade} may take it. */
   judge(address: string, protocols: string | undefined): TunnelRefusal | undefined {
     const offered = (protocols ?? "").split(",").map((protocol) => protocol.trim());
-    if (!offered.includes(PROTOCOL_V1)) return { status: 400, detail: `this relay speaks ${PROTOCOL_V1}; upgrade the older of the two programs` };
+    if (!offered.includes(PROTOCOL_V1))
+      return { status: 400, detail: `this relay speaks ${PROTOCOL_V1}; upgrade the older of the two programs` };
     const full = this.#pending >= MAX_PENDING || (this.#pendingByAddress.get(address) ?? 0) >= MAX_PENDING_PER_ADDRESS;
     if (full || this.#stopping || !this.#admit()) return { status: 503, retryAfterS: 1 + Math.floor(Math.random() * 10) };
     return undefined;
@@ -131,7 +139,8 @@ export class TunnelAcceptor {
   /** Asks every connector to come back after a delay; streams under way finish. */
   drain(delayMs: number): void {
     this.#stopping = true;
-    for (const connection of this.#options.registry.list()) connection.mux.goaway(GoawayReason.SHUTDOWN, delayMs, "the relay is restarting");
+    for (const connection of this.#options.registry.list())
+      connection.mux.goaway(GoawayReason.SHUTDOWN, delayMs, "the relay is restarting");
   }
 
   close(): void {
@@ -158,7 +167,12 @@ export class TunnelAcceptor {
     this.#connect(result, transport, address, connectionId);
   }
 
-  #connect(result: Extract<RelayHandshakeResult<Known>, { kind: "admitted" }>, transport: ReturnType<typeof wsTransport>, address: string, connectionId: string): void {
+  #connect(
+    result: Extract<RelayHandshakeResult<Known>, { kind: "admitted" }>,
+    transport: ReturnType<typeof wsTransport>,
+    address: string,
+    connectionId: string,
+  ): void {
     const { registry, clock, budget, onEvent, credentials } = this.#options;
     const { hello } = result;
     // Assigned below, seen by the handler of the multiplexer that it is made of.
@@ -211,16 +225,26 @@ export class TunnelAcceptor {
     const { tunnel } = credential;
     const grants = this.#options.grantsOf(tunnel);
     if (grants === undefined) {
-      return { refuse: GoawayReason.TUNNEL_REMOVED, text: `the relay's configuration has no tunnel ${tunnel}; ask its operator to add it under tunnels:` };
+      return {
+        refuse: GoawayReason.TUNNEL_REMOVED,
+        text: `the relay's configuration has no tunnel ${tunnel}; ask its operator to add it under tunnels:`,
+      };
     }
     if (this.#options.registry.count(tunnel) >= MAX_CONNECTIONS_PER_TUNNEL) {
-      return { refuse: GoawayReason.OVERLOAD, text: `tunnel ${tunnel} has ${MAX_CONNECTIONS_PER_TUNNEL} connections already`, delayMs: 30_000 };
+      return {
+        refuse: GoawayReason.OVERLOAD,
+        text: `tunnel ${tunnel} has ${MAX_CONNECTIONS_PER_TUNNEL} connections already`,
+        delayMs: 30_000,
+      };
     }
     const wanted = hello.wantedHostname;
     if (wanted !== undefined && !grants.some((grant) => grant.hostname === wanted)) {
       const granted = grants.map((grant) => grant.hostname);
       const list = granted.length === 0 ? "nothing" : granted.slice(0, 10).join(", ");
-      return { refuse: GoawayReason.HOSTNAME_NOT_GRANTED, text: `hostname ${wanted} is not granted to tunnel ${tunnel}; the relay grants it ${list}` };
+      return {
+        refuse: GoawayReason.HOSTNAME_NOT_GRANTED,
+        text: `hostname ${wanted} is not granted to tunnel ${tunnel}; the relay grants it ${list}`,
+      };
     }
     return { hello: this.#answer(connectionId, tunnel, grants) };
   }
@@ -238,7 +262,13 @@ export class TunnelAcceptor {
     const { credentialId, credential, reason } = result;
     const hostname = /^hostname (\S+) is not granted/.exec(result.text)?.[1];
     const name = Object.entries(GoawayReason).find(([, value]) => value === reason)?.[0] ?? "unknown";
-    const refusal = { type: "refused", address, credentialId, tunnel: credential.tunnel, reason: name.toLowerCase().replaceAll("_", "-") } as const;
+    const refusal = {
+      type: "refused",
+      address,
+      credentialId,
+      tunnel: credential.tunnel,
+      reason: name.toLowerCase().replaceAll("_", "-"),
+    } as const;
     this.#options.onEvent(hostname === undefined ? refusal : { ...refusal, hostname });
   }
 

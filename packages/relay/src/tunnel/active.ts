@@ -35,7 +35,10 @@ export class ActiveExchanges<E extends ActiveExchange> {
 
   /** Whether one more is within the limits. */
   admits(tunnel: string, party: string): boolean {
-    return (this.#byTunnel.get(tunnel) ?? 0) < this.limits.maxStreamsPerTunnel && (this.#byParty.get(party) ?? 0) < this.limits.maxStreamsPerIdentity;
+    return (
+      (this.#byTunnel.get(tunnel) ?? 0) < this.limits.maxStreamsPerTunnel &&
+      (this.#byParty.get(party) ?? 0) < this.limits.maxStreamsPerIdentity
+    );
   }
 
   add(exchange: E): void {

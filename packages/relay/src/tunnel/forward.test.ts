@@ -12,7 +12,16 @@ import { Forwarding, type ForwardFailure, type ForwardOwner, type ForwardRequest
 import { TunnelRegistry } from "./registry.ts";
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
-const GET: OpenHead = { kind: StreamKind.HTTP, service: "wiki", assertion: 0, method: "GET", path: "/", authority: "wiki.example", fields: [], contentLength: undefined };
+const GET: OpenHead = {
+  kind: StreamKind.HTTP,
+  service: "wiki",
+  assertion: 0,
+  method: "GET",
+  path: "/",
+  authority: "wiki.example",
+  fields: [],
+  contentLength: undefined,
+};
 
 /** Everything a visitor is sent, as one list of words. */
 class Visitor implements VisitorExchange, ForwardOwner {
@@ -102,15 +111,39 @@ function connect(registry: TunnelRegistry, accept: StreamAcceptor, budget = new 
     },
   });
   const relaySide = new MuxConnection({ role: "relay", transport: left, budget, handler: { onClosed: () => registry.remove(connection) } });
-  const hello = { software: "", limits: { maxStreams: 100, streamWindowBytes: 65_536, connectionWindowBytes: 1 << 20 }, capabilities: [], connectorId: "c", hostname: "h", services: [] };
-  const info = { connectionId: "1", tunnel: "office", credentialId: "cred", connectorId: "c", connectorHostname: "h", software: "", address: "", connectedAt: 0, services: new Set(["wiki"]) };
+  const hello = {
+    software: "",
+    limits: { maxStreams: 100, streamWindowBytes: 65_536, connectionWindowBytes: 1 << 20 },
+    capabilities: [],
+    connectorId: "c",
+    hostname: "h",
+    services: [],
+  };
+  const info = {
+    connectionId: "1",
+    tunnel: "office",
+    credentialId: "cred",
+    connectorId: "c",
+    connectorHostname: "h",
+    software: "",
+    address: "",
+    connectedAt: 0,
+    services: new Set(["wiki"]),
+  };
   const connection = new TunnelConnection(info, hello, relaySide);
   registry.add(connection);
   return { mux, connection, opened };
 }
 
 function handler(overrides: Partial<StreamHandler> = {}): StreamHandler {
-  return { onHead: () => undefined, onData: () => undefined, onEnd: () => undefined, onReset: () => undefined, onDrain: () => undefined, ...overrides };
+  return {
+    onHead: () => undefined,
+    onData: () => undefined,
+    onEnd: () => undefined,
+    onReset: () => undefined,
+    onDrain: () => undefined,
+    ...overrides,
+  };
 }
 
 function forward(registry: TunnelRegistry, visitor: Visitor, overrides: Partial<ForwardRequest> = {}): Forwarding {

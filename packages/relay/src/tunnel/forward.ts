@@ -125,7 +125,8 @@ export class Forwarding implements StreamHandler {
     if (this.#phase === "done") return;
     this.bytesIn += chunk.length;
     const limit = this.#request.maxRequestBodyBytes;
-    if (limit !== undefined && this.#phase !== "switched" && this.bytesIn > limit) return this.#cut({ kind: "body-too-large" }, ResetCode.CANCEL);
+    if (limit !== undefined && this.#phase !== "switched" && this.bytesIn > limit)
+      return this.#cut({ kind: "body-too-large" }, ResetCode.CANCEL);
     this.#hold(chunk);
     if (this.#stream?.write(chunk) === false) this.#exchange.pause();
   }

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { comparisonCode } from "@sallyport/shared/comparison-code";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Browser, callbackOf, locationOf, type Page, startTestRelay, TestIdp, type TestRelay } from "../../test-support.ts";
 
 const VERIFIER = "v".repeat(43);
@@ -32,7 +32,7 @@ function request(changes: Readonly<Record<string, string>> = {}): string {
     code_challenge_method: "S256",
     machine: "ann@laptop",
   };
-  return relay.url("auth", `/.sallyport/cli?${new URLSearchParams({ ...parameters, ...changes })}`);
+  return relay.url("auth", `/.sallyport/cli?${new URLSearchParams({ ...parameters, ...changes }).toString()}`);
 }
 
 async function signedIn(url: string, person = "ann"): Promise<Page> {
@@ -93,9 +93,11 @@ describe("with a browser on the same machine", () => {
     const token = String(body["access_token"]);
     expect(await visitWith(token)).toBe(LET_IN);
     expect(await visitWith(token, "wiki")).toBe(401);
-    const types = relay.records().map((record) => record["type"]);
-    expect(types).toContain("cli.allowed");
-    expect(types).toContain("cli.signed-in");
+    // Records are written in batches.
+    await vi.waitFor(() => {
+      const types = relay.records().map((record) => record["type"]);
+      expect(types).toEqual(expect.arrayContaining(["cli.allowed", "cli.signed-in"]));
+    });
   });
 
   it("a code works once", async () => {

@@ -18,7 +18,7 @@ const ENTER_CODE = "cli-code";
 export function showConfirmation(context: CliContext, visit: LoginVisit): LoginAnswer {
   const read = readLoopbackRequest(visit.query, context.findTarget);
   if (read.kind === "invalid") return invalid(context, visit, `cli-${read.parameter}`, `The parameter ${read.parameter} cannot be used.`);
-  const path = `${CLI_PATH}?${loopbackQuery(read.request, read.target)}`;
+  const path = `${CLI_PATH}?${loopbackQuery(read.request, read.target).toString()}`;
   if (path.length > MAX_RETURN_BYTES) return invalid(context, visit, "cli-length", "The request is too long.");
   const session = context.login.session(visit.fields);
   if (session === undefined) return signIn(context, path, false);
@@ -86,7 +86,7 @@ function deliver(context: CliContext, visit: LoginVisit, { request, session, all
   if (allowed) answer.set("code", context.codes.issue({ sessionId: session.id, hostname, path, machine, challenge }, delivery.redirectUri));
   else answer.set("error", "access_denied");
   const { origin, pathname } = new URL(delivery.redirectUri);
-  return donePage(machine, allowed, { origin, path: `${pathname}?${answer}` });
+  return donePage(machine, allowed, { origin, path: `${pathname}?${answer.toString()}` });
 }
 
 interface Asked {
