@@ -48,3 +48,23 @@ test("of everything: every application in this browser, at once, nobody else, an
   await otherDevice.getByRole("heading", { name: "You are signed out" }).waitFor();
   expect(await bed().relay.mustRun("session", "list")).toBe("Nobody is signed in.\n");
 });
+
+test("Back after logout of an application asks the relay instead of showing what the browser kept", async () => {
+  const { browser, url } = bed();
+  await using context = await browser.newContext();
+  const page = await signInTo(bed(), context, url("wiki", "/secret"), "ann");
+  await page.goto(url("wiki", "/.sallyport/logout"));
+  await page.locator("form button").first().click();
+  await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+  // Everything ends in another tab, so that coming back ends at the provider, which asks for a name.
+  const out = await context.newPage();
+  await out.goto(url("auth", "/logout"));
+  await out.locator('button[value="session"]').click();
+  await out.getByRole("heading", { name: "You are signed out" }).waitFor();
+  await context.clearCookies({ domain: "localhost" });
+  // The page of the form, then the page of the application.
+  await page.goBack({ waitUntil: "commit" });
+  await page.evaluate("void history.back()");
+  await page.locator('input[name="login"]').waitFor();
+  expect(new URL(page.url()).origin).toBe(bed().idp.issuer);
+});

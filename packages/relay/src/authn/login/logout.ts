@@ -1,6 +1,7 @@
 // The ways out: of one application, of this browser's session, of every session of a person (A8, R-I1, R-H4). A GET never
 // ends anything; it shows the form that does. What was open ends through the session store, within the same call.
 
+import type { Fields } from "@sallyport/shared/http/fields";
 import { hashSessionId } from "../../observe/record-line.ts";
 import { clearCookie } from "../cookies.ts";
 import type { Session, SessionEnd } from "../session.ts";
@@ -13,6 +14,8 @@ import { isSameOrigin } from "./same-origin.ts";
 import type { LoginAnswer, LoginVisit } from "./types.ts";
 
 const ACTION = "logout";
+/** Browsers keep pages for Back, whatever Cache-Control says; this empties what they keep of the host (Clear Site Data, section 3.1). */
+const FORGET_PAGES: Fields = ["Clear-Site-Data", '"cache"'];
 
 /** GET and POST /logout on the auth host; with `request` somebody else signs in afterwards. */
 export async function handleLogout(context: LoginContext, visit: LoginVisit): Promise<LoginAnswer> {
@@ -91,7 +94,7 @@ export function handleApplicationLogout(context: LoginContext, visit: LoginVisit
     sourceIp: visit.clientAddress,
     requestId: visit.requestId,
   });
-  return signedOutPage(target.name, again, cleared);
+  return signedOutPage(target.name, again, [...cleared, ...FORGET_PAGES]);
 }
 
 function formProblem(context: LoginContext, visit: LoginVisit, holder: string, origin: string): string | undefined {
