@@ -174,6 +174,12 @@ describe("A14, R-H6: pages of other origins", () => {
     expect(request.values("cookie")).toEqual([]);
   });
 
+  test("a forwarded preflight is one: a field that makes another method of it is refused (R-A12)", async () => {
+    const fields = [`Origin: ${FRIEND}`, "Access-Control-Request-Method: PUT", "X-HTTP-Method-Override: DELETE"];
+    const refused = write("/x", { host: "forwarding.example.test", method: "OPTIONS", fields });
+    await expectDenied(bed(), refused, { status: 403, code: "ERR_ACCESS_DENIED" });
+  });
+
   test("OPTIONS that is no preflight needs a login like any request", async () => {
     await expectDenied(bed(), write("/x", { host: WIKI, method: "OPTIONS", fields: [`Origin: ${FRIEND}`] }), {
       status: 401,

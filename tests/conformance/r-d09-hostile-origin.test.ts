@@ -2,8 +2,12 @@
 
 import { describe, expect, test } from "vitest";
 import { RawClient } from "../harness/raw-client.ts";
+import { FrameType } from "@sallyport/shared/protocol/frame";
+import { prepareHead, writeHead } from "@sallyport/shared/protocol/head";
+import { eventually } from "../harness/scratch.ts";
 import { ok } from "./support/origin.ts";
 import { useBed } from "./support/bed.ts";
+import { RogueConnector } from "./support/rogue-connector.ts";
 import { ask, http2Ask, pseudo, visit } from "./support/visit.ts";
 import { readResponses, write } from "./support/wire.ts";
 
@@ -110,4 +114,19 @@ test("R-D9: trailers of a hostile answer never become fields of this or the next
   const [response] = await visit(bed(), write("/x", { fields: ["TE: trailers"] }));
   expect(JSON.stringify(response?.fields)).not.toMatch(/evil|99/);
   await afterwards();
+});
+
+test("R-D9: an answer that outgrows its declared length is cut, and its connector told to stop", async () => {
+  await using connector = await RogueConnector.connect(bed(), bed().credentials.lab);
+  connector.onOpen = (stream) => {
+    const head = { status: 200, fields: ["Content-Length", "5"] };
+    const { text, payloadBytes } = prepareHead(head);
+    const payload = Buffer.alloc(payloadBytes);
+    writeHead(head, text, payload, 0);
+    connector.send(FrameType.HEAD, stream, payload);
+    connector.send(FrameType.DATA, stream, Buffer.from("more than five"));
+  };
+  const [response] = await visit(bed(), write("/x", { host: "lab.example.test" }));
+  expect(response?.complete).toBe(false);
+  await eventually(() => connector.frames.some(({ type }) => type === FrameType.RESET), { what: "the relay to reset the stream" });
 });

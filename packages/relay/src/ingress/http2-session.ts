@@ -178,6 +178,8 @@ function sessionOptions(limits: IngressLimits): ServerOptions {
     maxSessionMemory: limits.maxSessionMemoryMb,
     maxHeaderListPairs: limits.maxHeaderFields + EXTRA_FIELDS,
     maxSendHeaderBlockLength: MAX_RESPONSE_HEAD_BYTES,
+    // Origins repeat fields that node:http2 thinks single: theirs to answer for, and no reason to throw in the middle (R-D9).
+    strictSingleValueFields: false,
     maxOutstandingPings: 10,
     maxSettings: 32,
     maxSessionInvalidFrames: 100,

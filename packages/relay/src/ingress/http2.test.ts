@@ -92,6 +92,24 @@ describe("an HTTP/2 exchange", () => {
     expect(recorder.events).toEqual(["close"]);
   });
 
+  it("passes on fields that an origin repeats where node:http2 expects one, also in 103 and trailers (R-D9)", async () => {
+    const exchanges = new Exchanges();
+    const { client } = await start({ onExchange: exchanges.onExchange });
+    const stream = client.request();
+    const interim: unknown[] = [];
+    stream.on("headers", (...args: unknown[]) => void interim.push(args[2]));
+    const { exchange } = await exchanges.at(0);
+    const twice = ["etag", "a", "etag", "b", "retry-after", "1", "retry-after", "2"];
+    exchange.sendInformational(103, twice);
+    exchange.sendHead(200, twice, false);
+    exchange.write(Buffer.from("hi"));
+    exchange.end(twice);
+    const { raw, body, trailers, code } = await response(stream);
+    expect(interim).toEqual([[":status", "103", ...twice]]);
+    expect(raw.slice(0, -2)).toEqual([":status", "200", ...twice]);
+    expect([body, trailers, code]).toEqual(["hi", twice, 0]);
+  });
+
   it("keeps a Date of the origin and adds none beside it", async () => {
     const { client } = await start({ onExchange: (exchange) => exchange.sendHead(200, ["Date", "Thu, 01 Jan 1970 00:00:00 GMT"], true) });
     const { raw } = await response(client.request());

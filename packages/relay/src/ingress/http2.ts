@@ -188,7 +188,12 @@ export class Http2Exchange implements IngressExchange, WatchedBody {
   /** Without trailers node:http2 turns the empty block into an empty DATA frame with END_STREAM. */
   #sendTrailers(): void {
     if (this.#stream.destroyed || this.#stream.closed) return;
-    this.#stream.sendTrailers(this.#trailers === undefined ? {} : toObject(this.#trailers));
+    try {
+      this.#stream.sendTrailers(this.#trailers === undefined ? {} : toObject(this.#trailers));
+    } catch {
+      // Called by node:http2 itself: what is thrown here ends the process (R-L9). Trailers that it does not take cost this stream.
+      this.#cut("relay", Http2Code.INTERNAL_ERROR);
+    }
   }
 
   #listenToBody(): void {

@@ -71,6 +71,8 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   #openedAtMs: number | undefined;
   #headAtMs: number | undefined;
   #revokedAtMs: number | undefined;
+  /** The visitor went away, or was answered by the engine: nothing is begun for it any more. */
+  #gone = false;
   #closed = false;
 
   constructor(services: InFlightServices, runtime: Runtime, exchange: IngressExchange) {
@@ -151,7 +153,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
 
   /** Step 5: down the tunnel. */
   forward(request: UnsignedForward, assertion: AssertionSource | undefined): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     const { active, registry, clock } = this.#services;
     if (!active.admits(request.tunnel, this.party)) return this.#answer("ERR_OVERLOADED", {});
     active.add(this);
@@ -171,7 +173,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
 
   /** Nobody waits for an answer any more. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed || this.#gone;
   }
 
   /** Asked again while the polite end is under way, it waits; then it cuts. */
@@ -203,6 +205,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   }
 
   onAbort(http2Code: number): void {
+    this.#gone = true;
     this.#bodyReader?.abort();
     const timedOut = this.exchange.abortReason === "body-timeout";
     if (timedOut && this.#status === 0) this.#status = REFUSALS.ERR_BODY_TIMEOUT.status;
@@ -221,6 +224,8 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     this.#forwarding?.visitorDrained();
     this.#services.active.remove(this);
     this.#services.record(this.#toRecord(), this.identity === undefined && this.#decision !== "bypass" && this.#decision !== "own");
+    // Where the engine cut it by itself nobody else tells: without this the origin would send on to nobody (R-D9).
+    this.#forwarding?.visitorGone(0, false);
   }
 
   // From the forwarding -----------------------------------------------------------------------------------------

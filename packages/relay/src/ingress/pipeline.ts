@@ -208,6 +208,9 @@ function askToSignIn(step: Step, authentication: Authentication, reason: string)
 function preflight(step: Step, cors: CorsConfig): void {
   const { services, runtime, request, canonical, application } = step;
   const { fields } = request.exchange.request;
+  // Nobody is behind it yet: a field that makes another request of it would reach the origin undecided (R-A12).
+  if (cors.preflight === "forward" && canonical.methodOverride)
+    return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
   if (cors.preflight === "forward") return forward(step, NOBODY, factsOf(services, runtime, request, undefined, canonical.method), true);
   request.answerOwn(204, preflightAnswer(fields, application.config.allowedOrigins, cors), NO_BODY);
 }

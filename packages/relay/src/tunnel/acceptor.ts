@@ -222,7 +222,11 @@ export class TunnelAcceptor {
   }
 
   #admitConnector(credential: Known, hello: ConnectorHello, connectionId: string): Admission {
-    const { tunnel } = credential;
+    const { tunnel, id } = credential;
+    // Looked up when it was proven, and revoked while its HELLO was awaited: nothing would close this connection later (R-K9).
+    if (this.#lookup(id)?.revoked !== false) {
+      return { refuse: GoawayReason.CREDENTIAL_REVOKED, text: "this credential was revoked; ask the relay's operator for a new one" };
+    }
     const grants = this.#options.grantsOf(tunnel);
     if (grants === undefined) {
       return {
