@@ -2,7 +2,7 @@
 // itself, with places, and refuses selectors that nothing in this release can answer.
 
 import { lintPolicies } from "../authz/lint.ts";
-import { finding, warning } from "./issues.ts";
+import { finding } from "./issues.ts";
 import type { RuleLists, SelectorKind } from "./policy-types.ts";
 import type { ConfigPath, Finding } from "./problem.ts";
 import type { Survey } from "./survey.ts";
@@ -25,22 +25,8 @@ export function checkPolicies(survey: Survey): Finding[] {
   // What is not used may be meant for an entry that has a mistake in it.
   const complete = survey.intact("applications") && survey.intact("policies") && survey.intact("groups");
   return [
-    ...signInNotice(survey),
     ...lint.filter(({ severity }) => complete || severity !== "warning"),
     ...[...groups, ...policies].flatMap(({ value, path }) => unavailableSelectors(value, path)),
-  ];
-}
-
-/** Identity providers are checked now, so that the file is ready; nobody can sign in yet, and that must not surprise. */
-function signInNotice(survey: Survey): Finding[] {
-  if ((survey.section("identityProviders")?.length ?? 0) === 0) return [];
-  return [
-    warning(
-      ["identityProviders"],
-      "ERR_CONFIG_NOT_YET",
-      "signing in arrives with the next release",
-      "nothing to do; until then allow policies let nobody in, service and bypass policies work",
-    ),
   ];
 }
 

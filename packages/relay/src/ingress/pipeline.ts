@@ -145,6 +145,13 @@ function authorize(step: Step): void {
     .catch((error: unknown) => request.fault(error));
 }
 
+/** A person who is denied sees as whom, and how to come in as somebody else; programs are not sent to a login. */
+function otherAccount(step: Step, identity: Identity | undefined): { readonly signedInAs?: string; readonly loginUrl?: string } {
+  const { services, request, canonical, application } = step;
+  if (identity?.kind !== "person" || !isNavigation(request.exchange.request)) return {};
+  return { signedInAs: identity.email ?? identity.name ?? identity.subject, loginUrl: services.loginUrl(canonical, application) };
+}
+
 function decide(step: Step, authentication: Authentication): void {
   const { services, runtime, request, canonical, application } = step;
   if (authentication.kind === "invalid" || authentication.kind === "conflict")
@@ -161,7 +168,7 @@ function decide(step: Step, authentication: Authentication): void {
   request.decided(decision, facts);
   if (decision.outcome === "deny") {
     const code = decision.reason === "service-token-required" ? "ERR_CREDENTIAL_REQUIRED" : "ERR_ACCESS_DENIED";
-    return request.answerRefusal("deny", code, decision.reason, { detail: REASONS[decision.reason] });
+    return request.answerRefusal("deny", code, decision.reason, { detail: REASONS[decision.reason], ...otherAccount(step, identity) });
   }
   if (decision.outcome === "login") return askToSignIn(step, authentication, decision.reason);
   if (decision.action === "bypass") return forward(step, authentication, facts, true);
