@@ -33,8 +33,8 @@ export class HeldTransport implements Transport {
     this.#held = receiver;
   }
 
-  send(message: Uint8Array): void {
-    this.#inner.send(message);
+  send(message: Uint8Array, sent?: () => void): void {
+    this.#inner.send(message, sent);
   }
 
   limitMessages(maxBytes: number): void {

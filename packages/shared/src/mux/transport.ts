@@ -11,8 +11,11 @@ export interface TransportReceiver {
 }
 
 export interface Transport {
-  /** Sends one message of whole frames; the buffer must not be changed afterwards. Ignored when closed. */
-  send(message: Uint8Array): void;
+  /**
+   * Sends one message of whole frames; the buffer must not be changed until `sent` is called, which is when nobody reads
+   * from it any more: later, or never. Ignored when closed.
+   */
+  send(message: Uint8Array, sent?: () => void): void;
   /** Bytes accepted by send() that the kernel has not taken yet. */
   readonly bufferedBytes: number;
   /** Bytes received and sent over the life of the transport, for metrics. */

@@ -3,12 +3,11 @@
 // building a Buffer per frame costs more than the frame (measured at 2 microseconds a request).
 
 import { FRAME_HEADER_BYTES, FrameType, markFrameEnd, writeFrameHeader } from "../protocol/frame.ts";
-import { CONNECTION_WINDOW_BYTES } from "./window.ts";
 import { TurnScheduler, type Turn } from "./scheduler.ts";
+import { NO_SLAB, takeSlab, type Slab, type SlabOwner } from "./slab.ts";
 import type { Transport } from "./transport.ts";
+import { CONNECTION_WINDOW_BYTES } from "./window.ts";
 
-/** Memory handed out in slices to messages; a new one is taken when the rest is too small. */
-const SLAB_BYTES = 262_144;
 /** A message is closed when it has grown past this. */
 const MESSAGE_TARGET_BYTES = 131_072;
 /** Bodies wait while this much is under way to the kernel, so that a small answer never queues behind more. */
@@ -16,16 +15,22 @@ export const HIGH_WATER_BYTES = 262_144;
 /** Largest DATA payload we send; the receiver accepts four times as much. */
 export const MAX_DATA_BYTES = 65_536;
 
-export class FrameWriter {
+/** A message that is complete, and the memory it is in. */
+interface Message {
+  readonly bytes: Buffer;
+  readonly slab: Slab;
+}
+
+export class FrameWriter implements SlabOwner {
   readonly #transport: Transport;
   readonly #scheduler = new TurnScheduler();
   readonly #schedule: (task: () => void) => void;
   readonly #flushTask: () => void;
-  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #slab: Slab = NO_SLAB;
   /** The message being built is slab[#start, #at). */
   #start = 0;
   #at = 0;
-  #ready: Buffer[] = [];
+  #ready: Message[] = [];
   #readyBytes = 0;
   #lastFrameAt = -1;
   #lastFrameStream = 0;
@@ -63,15 +68,16 @@ export class FrameWriter {
   /** Room for one frame in the current message: writes the header, returns the slab; payload starts at {@link payloadAt}. */
   frame(type: number, end: boolean, streamId: number, payloadBytes: number): Buffer {
     const size = FRAME_HEADER_BYTES + payloadBytes;
-    if (this.#at + size > this.#slab.length) this.#newSlab(size);
+    if (this.#at + size > this.#slab.bytes.length) this.#newSlab(size);
     const at = this.#at;
-    writeFrameHeader(this.#slab, at, type, payloadBytes, end, streamId);
+    const { bytes } = this.#slab;
+    writeFrameHeader(bytes, at, type, payloadBytes, end, streamId);
     this.#lastFrameAt = at;
     this.#lastFrameStream = type === FrameType.WINDOW || type === FrameType.RESET ? 0 : streamId;
     this.#at = at + size;
     if (this.#at - this.#start >= MESSAGE_TARGET_BYTES) this.#closeMessage();
     this.#wake();
-    return this.#slab;
+    return bytes;
   }
 
   /** Offset of the payload of the frame just begun with {@link frame}; valid until the next one. */
@@ -87,7 +93,7 @@ export class FrameWriter {
 
   /** Ends a stream's half: on the frame just written when it was this stream's (saves a frame per exchange), else by END. */
   end(streamId: number): void {
-    if (this.#lastFrameStream === streamId && this.#lastFrameAt >= this.#start) markFrameEnd(this.#slab, this.#lastFrameAt);
+    if (this.#lastFrameStream === streamId && this.#lastFrameAt >= this.#start) markFrameEnd(this.#slab.bytes, this.#lastFrameAt);
     else this.frame(FrameType.END, true, streamId, 0);
   }
 
@@ -120,7 +126,12 @@ export class FrameWriter {
     this.#closed = true;
     this.#ready = [];
     this.#readyBytes = 0;
-    this.#at = this.#start;
+    this.#letSlabGo();
+  }
+
+  slabUnused(): void {
+    // With a message begun it is the next one's turn to leave.
+    if (this.#at === this.#start) this.#letSlabGo();
   }
 
   #takeTurns(): void {
@@ -135,19 +146,30 @@ export class FrameWriter {
     const ready = this.#ready;
     this.#ready = [];
     this.#readyBytes = 0;
-    for (let i = 0; i < ready.length; i++) this.#transport.send(ready[i] as Buffer);
+    for (let i = 0; i < ready.length; i++) {
+      const { bytes, slab } = ready[i] as Message;
+      this.#transport.send(bytes, slab.sent);
+    }
   }
 
   #closeMessage(): void {
-    this.#ready.push(this.#slab.subarray(this.#start, this.#at));
+    this.#slab.sending();
+    this.#ready.push({ bytes: this.#slab.bytes.subarray(this.#start, this.#at), slab: this.#slab });
     this.#readyBytes += this.#at - this.#start;
     this.#start = this.#at;
   }
 
   #newSlab(size: number): void {
     if (this.#at > this.#start) this.#closeMessage();
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, size));
+    this.#letSlabGo();
+    this.#slab = takeSlab(size, this);
+  }
+
+  #letSlabGo(): void {
+    if (this.#slab !== NO_SLAB) this.#slab.letGo();
+    this.#slab = NO_SLAB;
     this.#start = this.#at = 0;
+    this.#lastFrameAt = -1;
   }
 
   #wake(): void {

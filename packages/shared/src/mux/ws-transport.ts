@@ -60,10 +60,14 @@ class WsTransport implements Transport {
     return buffered;
   }
 
-  send(message: Uint8Array): void {
+  send(message: Uint8Array, sent?: () => void): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.bytesSent += message.length;
-    this.#socket.send(message, this.#onSent);
+    if (sent === undefined) return this.#socket.send(message, this.#onSent);
+    this.#socket.send(message, () => {
+      sent();
+      this.#drained();
+    });
   }
 
   setReceiver(receiver: TransportReceiver | undefined): void {
