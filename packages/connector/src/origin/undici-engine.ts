@@ -116,11 +116,16 @@ class UndiciExchange implements OriginExchange, Dispatcher.DispatchHandler {
   }
 
   pause(): void {
-    if (this.#state !== "over") this.#controller?.pause();
+    if (this.#state === "over") return;
+    this.#controller?.pause();
+    // undici only stops taking; the socket would read once more.
+    this.#connection?.socket.pause();
   }
 
   resume(): void {
-    if (this.#state !== "over") this.#controller?.resume();
+    if (this.#state === "over") return;
+    this.#connection?.socket.resume();
+    this.#controller?.resume();
   }
 
   abort(): void {

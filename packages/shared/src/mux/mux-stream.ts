@@ -30,17 +30,24 @@ export interface StreamHost {
 }
 
 /** write() returns false from here on: little, because a thousand stalled readers each hold it (T13). */
-const QUEUE_HIGH_BYTES = 32_768;
+const QUEUE_HIGH_BYTES = 16_384;
 /** onDrain() comes when the queue is below this. */
-const QUEUE_LOW_BYTES = 16_384;
+const QUEUE_LOW_BYTES = 8_192;
+/**
+ * write() returns false, too, with less credit than this, and onDrain() comes with more: what is read without credit waits
+ * here for as long as the peer's reader does. A quarter of the window where that is less: the peer grants by halves.
+ */
+const LOW_CREDIT_BYTES = 16_384;
+/** What is left of a chunk is copied when the credit is used up and more than this share of the memory behind it is gone. */
+const COPY_SHARE_LEFT = 0.75;
 /** Chunks up to this size skip the queue when nothing is in front of them. */
 const DIRECT_BYTES = 16_384;
 /**
  * A chunk is a view, and whoever keeps it keeps all the memory behind it: the message, or what one read of the socket gave.
- * So a much smaller chunk is copied. The factor differs because a reader that lags certainly keeps it, and one that
+ * So a smaller chunk is copied. The factor differs because a reader that lags certainly keeps it, and one that
  * does not rarely does; what is behind is small enough below the last number.
  */
-const COPY_FACTOR_LAGGING = 2;
+const COPY_FACTOR_LAGGING = 4 / 3;
 const COPY_FACTOR = 16;
 const COPY_MIN_BYTES = 16_384;
 const NO_DETAIL: ResetDetail = { http2Code: 0, text: "" };
@@ -56,6 +63,7 @@ export class MuxStream implements Stream, Turn, Holder {
   unconsumedBytes = 0;
   stalledSinceMs = 0;
   #creditBytes: number;
+  readonly #lowCreditBytes: number;
   #queue: Uint8Array[] = [];
   #queueFrom = 0;
   #queuedBytes = 0;
@@ -73,6 +81,7 @@ export class MuxStream implements Stream, Turn, Holder {
     this.id = id;
     this.#host = host;
     this.#creditBytes = sendCreditBytes;
+    this.#lowCreditBytes = Math.min(LOW_CREDIT_BYTES, sendCreditBytes / 4);
     this.#window = new ReceiveWindow(receiveWindowBytes);
     this.#headsLeft = expectsHead ? MAX_INTERIM_HEADS + 1 : 0;
     this.#headsToSend = expectsHead ? 0 : MAX_INTERIM_HEADS + 1;
@@ -103,12 +112,12 @@ export class MuxStream implements Stream, Turn, Holder {
     if (direct && !writer.blocked && chunk.length <= writer.creditBytes) {
       this.#creditBytes -= chunk.length;
       writer.data(this.id, chunk, 0, chunk.length);
-      return true;
+    } else {
+      this.#queue.push(chunk);
+      this.#queuedBytes += chunk.length;
+      if (this.#creditBytes > 0) writer.enqueue(this);
     }
-    this.#queue.push(chunk);
-    this.#queuedBytes += chunk.length;
-    if (this.#creditBytes > 0) writer.enqueue(this);
-    if (this.#queuedBytes < QUEUE_HIGH_BYTES) return true;
+    if (this.#queuedBytes < QUEUE_HIGH_BYTES && this.#creditBytes - this.#queuedBytes >= this.#lowCreditBytes) return true;
     this.#drainWanted = true;
     return false;
   }
@@ -120,7 +129,10 @@ export class MuxStream implements Stream, Turn, Holder {
     if (trailers.length > 0) this.#trailerText = prepareTrailers(trailers);
     this.#endQueued = true;
     this.#trailers = trailers;
-    if (this.#queuedBytes === 0) this.#writeEnd();
+    if (this.#queuedBytes > 0) return;
+    this.#writeEnd();
+    // onDrain() is due and never comes from within: it comes with a turn.
+    if (this.#drainWanted) this.#host.writer.enqueue(this);
   }
 
   reset(code: ResetCode, detail: Partial<ResetDetail> = NO_DETAIL): void {
@@ -161,6 +173,7 @@ export class MuxStream implements Stream, Turn, Holder {
       }
     }
     this.#queuedBytes -= sentBytes;
+    if (this.#creditBytes === 0 && this.#queueFrom > 0) this.#keepOnlyTheRest();
     this.#afterTake();
     return { sentBytes, more: this.#queuedBytes > 0 && this.#creditBytes > 0 };
   }
@@ -215,6 +228,7 @@ export class MuxStream implements Stream, Turn, Holder {
     if (credit === undefined) throw new ProtocolViolation("ERR_PROTOCOL_CREDIT_OVERFLOW", `credit of stream ${this.id} over 2^31 - 1`);
     this.#creditBytes = credit;
     if (this.#queuedBytes > 0) this.#host.writer.enqueue(this);
+    else if (this.#drainWanted && credit >= this.#lowCreditBytes) this.#tellDrain();
   }
 
   #deliver(chunk: Buffer): void {
@@ -254,11 +268,26 @@ export class MuxStream implements Stream, Turn, Holder {
   #afterTake(): void {
     if (this.#queuedBytes === 0 && this.#endQueued) this.#writeEnd();
     if (!this.#drainWanted || this.#queuedBytes >= QUEUE_LOW_BYTES) return;
+    if (this.#endQueued || this.#creditBytes - this.#queuedBytes >= this.#lowCreditBytes) this.#tellDrain();
+  }
+
+  /** A reader that stalls now may stay so for hours, with all the memory behind a chunk of which most has been sent. */
+  #keepOnlyTheRest(): void {
+    const chunk = this.#queue[0] as Uint8Array;
+    if (chunk.length - this.#queueFrom > chunk.buffer.byteLength * COPY_SHARE_LEFT) return;
+    // Not from the pool that Buffer.from() takes: a slice of it would keep all of it.
+    const rest = Buffer.allocUnsafeSlow(chunk.length - this.#queueFrom);
+    rest.set(chunk.subarray(this.#queueFrom));
+    this.#queue[0] = rest;
+    this.#queueFrom = 0;
+  }
+
+  #tellDrain(): void {
     this.#drainWanted = false;
     try {
       this.handler?.onDrain();
     } catch (error) {
-      // Nobody further up knows of this stream: it is the writer's turn, at the end of an event-loop turn.
+      // Nobody further up knows of this stream: it is the writer's turn, or the peer's grant.
       this.#host.fault(this, error);
     }
   }

@@ -8,12 +8,17 @@ import { NO_SLAB, takeSlab, type Slab, type SlabOwner } from "./slab.ts";
 import type { Transport } from "./transport.ts";
 import { CONNECTION_WINDOW_BYTES } from "./window.ts";
 
-/** A message is closed when it has grown past this. */
-const MESSAGE_TARGET_BYTES = 131_072;
+/**
+ * A message is closed when it has grown past this: half of what the receiver reads at once, because a message in two reads is
+ * copied there into fresh memory (measured against 128 KiB: a quarter less CPU for a download, an eighth for an upload).
+ */
+const MESSAGE_TARGET_BYTES = 32_768;
+/** Frames that one turn makes before bodies wait in their streams. */
+const TURN_TARGET_BYTES = 131_072;
 /** Bodies wait while this much is under way to the kernel, so that a small answer never queues behind more. */
 export const HIGH_WATER_BYTES = 262_144;
-/** Largest DATA payload we send; the receiver accepts four times as much. */
-export const MAX_DATA_BYTES = 65_536;
+/** Largest DATA payload we send; the receiver accepts eight times as much. */
+export const MAX_DATA_BYTES = 32_768;
 
 /** A message that is complete, and the memory it is in. */
 interface Message {
@@ -50,9 +55,9 @@ export class FrameWriter implements SlabOwner {
     };
   }
 
-  /** True while bodies should wait in their streams: the socket is full, or this turn has made a message's worth already. */
+  /** True while bodies should wait in their streams: the socket is full, or this turn has made enough already. */
   get blocked(): boolean {
-    return this.#blocked || this.backlogBytes >= MESSAGE_TARGET_BYTES;
+    return this.#blocked || this.backlogBytes >= TURN_TARGET_BYTES;
   }
 
   /** Bytes of frames not handed to the transport yet. */
