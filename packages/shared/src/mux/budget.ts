@@ -17,6 +17,7 @@ export class BufferBudget {
   readonly limitBytes: number;
   readonly #stalled = new Set<Holder>();
   #heldBytes = 0;
+  #grownBytes = 0;
   /** Streams reset for memory so far, for metrics. */
   evictions = 0;
 
@@ -31,6 +32,19 @@ export class BufferBudget {
   /** Share in use: 0 is empty, 1 is full. */
   get pressure(): number {
     return this.#heldBytes / this.limitBytes;
+  }
+
+  /**
+   * How much larger windows may become, together: credit once granted cannot be taken back, so that all of them together must
+   * fit when every reader stalls at once.
+   */
+  get growthRoomBytes(): number {
+    return this.limitBytes / 2 - this.#grownBytes;
+  }
+
+  /** A window became this much larger than it began, or smaller again. */
+  grew(bytes: number): void {
+    this.#grownBytes += bytes;
   }
 
   hold(bytes: number): void {

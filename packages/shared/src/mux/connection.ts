@@ -143,6 +143,14 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     return this.#budget.pressure;
   }
 
+  get growthRoomBytes(): number {
+    return this.#budget.growthRoomBytes;
+  }
+
+  grew(bytes: number): void {
+    this.#budget.grew(bytes);
+  }
+
   nowMs(): number {
     return this.#clock.monotonic();
   }

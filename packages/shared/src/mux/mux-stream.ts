@@ -18,6 +18,8 @@ export interface StreamHost {
   readonly writer: FrameWriter;
   readonly roundTripMs: number;
   readonly pressure: number;
+  readonly growthRoomBytes: number;
+  grew(bytes: number): void;
   nowMs(): number;
   hold(bytes: number): void;
   release(bytes: number): void;
@@ -259,7 +261,9 @@ export class MuxStream implements Stream, Turn, Holder {
   }
 
   #grant(): void {
-    const credit = this.#window.grant(this.#host.nowMs(), this.#host.roundTripMs, this.#host.pressure);
+    const before = this.#window.sizeBytes;
+    const credit = this.#window.grant(this.#host.nowMs(), this.#host.roundTripMs, this.#host.pressure, this.#host.growthRoomBytes);
+    if (this.#window.sizeBytes !== before) this.#host.grew(this.#window.sizeBytes - before);
     if (credit === 0) return;
     const slab = this.#host.writer.frame(FrameType.WINDOW, false, this.id, 4);
     slab.writeUInt32BE(credit, this.#host.writer.payloadAt);
@@ -338,6 +342,7 @@ export class MuxStream implements Stream, Turn, Holder {
     if (next === this.state) return;
     this.state = next;
     if (next !== "closed") return;
+    this.#host.grew(this.#window.initialBytes - this.#window.sizeBytes);
     this.#queue = [];
     this.#queuedBytes = 0;
     // It may still be in line for a turn; nothing is told after a reset. After a clean end onDrain() is due: owners consume on it.

@@ -20,7 +20,7 @@ export function addCredit(credit: number, granted: number): number | undefined {
 
 /** The receiving side of one stream: what the peer may still send, and how much to grant when bytes are consumed. */
 export class ReceiveWindow {
-  readonly #initialBytes: number;
+  readonly initialBytes: number;
   /** Current window; 64 KiB to 16 MiB. */
   sizeBytes: number;
   #creditBytes: number;
@@ -28,7 +28,7 @@ export class ReceiveWindow {
   #grantedAtMs = -1;
 
   constructor(initialBytes: number = INITIAL_STREAM_WINDOW_BYTES) {
-    this.#initialBytes = initialBytes;
+    this.initialBytes = initialBytes;
     this.sizeBytes = initialBytes;
     this.#creditBytes = initialBytes;
   }
@@ -49,14 +49,15 @@ export class ReceiveWindow {
    * Credit to send now that half the window is consumed. The window doubles when that took at most two round trips
    * (the sender was waiting for credit, not for its source), and shrinks back under memory pressure.
    * @param pressure share of the process-wide buffer budget in use, 0 to 1 and more
+   * @param roomBytes most that the window may grow by now
    * @returns bytes of credit, possibly 0
    */
-  grant(nowMs: number, roundTripMs: number, pressure: number): number {
+  grant(nowMs: number, roundTripMs: number, pressure: number, roomBytes: number = Number.POSITIVE_INFINITY): number {
     const fast = this.#grantedAtMs >= 0 && nowMs - this.#grantedAtMs <= Math.max(2 * roundTripMs, MIN_FAST_DRAIN_MS);
     this.#grantedAtMs = nowMs;
     const before = this.sizeBytes;
-    if (pressure > 0.5) this.sizeBytes = Math.max(this.#initialBytes, before / 2);
-    else if (fast) this.sizeBytes = Math.min(MAX_STREAM_WINDOW_BYTES, before * 2);
+    if (pressure > 0.5) this.sizeBytes = Math.max(this.initialBytes, before / 2);
+    else if (fast && before <= roomBytes) this.sizeBytes = Math.min(MAX_STREAM_WINDOW_BYTES, before * 2);
     const owed = this.#consumedBytes + this.sizeBytes - before;
     const granted = Math.max(0, owed);
     // What a shrinking window still owes is taken from what is consumed next.
