@@ -415,6 +415,68 @@ describe("bounds", () => {
     expect(received).toBe(writtenBytes + 8_192);
   });
 
+  it("asks for no more without credit to send it, and tells when there is some, and after the end (T13)", async () => {
+    const bench = new Bench("connector");
+    bench.give(open(1), open(2));
+    for (const handler of bench.accepted) handler.stream?.sendHead({ status: 200, fields: [] }, false);
+    const [stalled, ended] = bench.accepted as [Recorder, Recorder];
+    // 65,000 of 65,536 bytes of credit: all is sent, nothing is queued, and still it is enough.
+    expect(stalled.stream?.write(Buffer.alloc(65_000))).toBe(false);
+    const pieces = Array.from({ length: 4 }, () => ended.stream?.write(Buffer.alloc(16_250)));
+    expect(pieces).toEqual([true, true, true, false]);
+    ended.stream?.end();
+    expect(ended.told).toEqual([]);
+    await bench.turn();
+    expect([stalled.told, ended.told]).toEqual([[], ["drain"]]);
+    bench.give(window(1, 1_000));
+    expect(stalled.told).toEqual([]);
+    bench.give(window(1, 32_768));
+    expect(stalled.told).toEqual(["drain"]);
+  });
+
+  it("keeps no memory behind the rest of a chunk that waits for credit (T13)", async () => {
+    const bench = new Bench("connector");
+    bench.give(open(1));
+    const { stream } = bench.accepted[0] as Recorder;
+    stream?.sendHead({ status: 200, fields: [] }, false);
+    const chunk = Buffer.alloc(100_000, "a");
+    stream?.write(chunk);
+    await bench.turn();
+    // Owners must not change a chunk; here it shows that only a copy of its rest is left.
+    chunk.fill("b");
+    bench.give(window(1, 65_536));
+    await bench.turn();
+    const received = Buffer.concat(bench.frames(FrameType.DATA).map(({ payload }) => payload));
+    expect(received.equals(Buffer.alloc(100_000, "a"))).toBe(true);
+  });
+
+  it("lets windows grow only as far as the budget holds all of them when every reader stalls at once (R-L6)", async () => {
+    const bench = new Bench("connector", { budgetBytes: 4 << 20 });
+    const ids = Array.from({ length: 20 }, (_, at) => at + 1);
+    bench.give(...ids.map((id) => open(id)));
+    const creditBytes = new Map(ids.map((id) => [id, 65_536]));
+    const spend = (id: number): void => {
+      for (let left = creditBytes.get(id) ?? 0; left > 0; left -= 65_536) bench.give(data(id, Math.min(left, 65_536)));
+      creditBytes.set(id, 0);
+    };
+    for (const reader of bench.accepted) reader.consumes = true;
+    let seen = 0;
+    for (let round = 0; round < 20; round++) {
+      ids.forEach(spend);
+      await bench.turn();
+      for (const { id, payload } of bench.frames(FrameType.WINDOW).slice(seen))
+        if (id > 0) creditBytes.set(id, (creditBytes.get(id) ?? 0) + payload.readUInt32BE(0));
+      seen = bench.frames(FrameType.WINDOW).length;
+    }
+    expect(Math.max(...creditBytes.values())).toBeGreaterThan(65_536);
+    for (const reader of bench.accepted) reader.consumes = false;
+    ids.forEach(spend);
+    expect(bench.budget.evictions).toBe(0);
+    expect(bench.budget.heldBytes).toBeGreaterThan(20 * 65_536);
+    for (const { stream } of bench.accepted) stream?.reset(ResetCode.CANCEL);
+    expect(bench.budget.growthRoomBytes).toBe(2 << 20);
+  });
+
   it("opens no more streams to a peer that does not read, and gives it up once it sends something", async () => {
     const bench = new Bench("relay");
     bench.near.stall();
