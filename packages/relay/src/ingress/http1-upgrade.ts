@@ -127,6 +127,8 @@ export class Http1UpgradeExchange implements IngressExchange {
     this.#listensToData = true;
     this.#socket.on("data", (chunk: Uint8Array) => this.#handler?.onData(chunk));
     this.#socket.on("end", () => this.#handler?.onEnd());
+    // A visitor who left before the switch: its end may have been told already, and no read would tell it again.
+    if (this.#socket.readableEnded) queueMicrotask(() => this.#handler?.onEnd());
   }
 
   #declined(): Http1Exchange {
