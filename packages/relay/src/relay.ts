@@ -27,7 +27,7 @@ import type { CanonicalRequest } from "./ingress/canonicalise.ts";
 import type { IngressRequest } from "./ingress/exchange.ts";
 import type { InFlight } from "./ingress/in-flight.ts";
 import { createPipeline } from "./ingress/pipeline.ts";
-import { redecide, REDECIDE_INTERVAL_MS } from "./ingress/redecide.ts";
+import { redecide, REDECIDE_INTERVAL_MS, stillAllowed, type DecisionContext } from "./ingress/redecide.ts";
 import { createRuntime, type Runtime } from "./ingress/runtime.ts";
 import { createIngressServer, type IngressServer, type ListenAddress } from "./ingress/server.ts";
 import { httpsUrlOf } from "./ingress/to-https.ts";
@@ -294,6 +294,10 @@ class RelayProcess implements Relay {
       serveReserved: (request, canonical) => serveReserved(applicationHost, request, canonical),
       recordingRequired: () => recorder.failing && this.#config.records.onWriteFailure === "deny",
       policyEvaluated: (durationMs) => this.#metrics.policyEvaluated(durationMs),
+      stillAllowed: (request) => {
+        const context = this.#decisionContext();
+        return context !== undefined && stillAllowed(request, context);
+      },
       record: (record, unauthenticated) => this.#record(recorder, record, unauthenticated),
       onFault,
     });
@@ -358,10 +362,15 @@ class RelayProcess implements Relay {
   }
 
   #redecide(which: (request: InFlight) => boolean = () => true): void {
+    const context = this.#decisionContext();
+    if (context !== undefined) redecide([...this.#active].filter(which), context);
+  }
+
+  /** What decisions about exchanges under way are made by; undefined before the start. */
+  #decisionContext(): DecisionContext | undefined {
     const [access, runtime, sessions] = [this.#access, this.#runtime, this.#state?.sessions];
-    if (access === undefined || runtime === undefined || sessions === undefined) return;
-    redecide({
-      active: [...this.#active].filter(which),
+    if (access === undefined || runtime === undefined || sessions === undefined) return undefined;
+    return {
       runtime,
       clock: this.#clock,
       current: (identity) => access.authenticator.current(identity),
@@ -369,7 +378,7 @@ class RelayProcess implements Relay {
         sessions.seen(session.id);
         return access.claims.look(session) === "current";
       },
-    });
+    };
   }
 
   /** What is open for one application with a session that left it (R-I2). */

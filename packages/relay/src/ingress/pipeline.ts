@@ -49,6 +49,8 @@ export interface PipelineServices extends InFlightServices {
   /** The relay's own paths on an application's host (/.sallyport/...). */
   serveReserved(request: InFlight, canonical: CanonicalRequest): void;
   policyEvaluated(durationMs: number): void;
+  /** Whether a decision that was made for this request would be made again now. */
+  stillAllowed(request: InFlight): boolean;
   /** True while protected applications must stay closed because nothing can be recorded (R-M5). */
   recordingRequired(): boolean;
 }
@@ -246,9 +248,16 @@ function forward(step: Step, authentication: Authentication, facts: RequestFacts
   const assertion = services.assertions.get(application, who);
   const access = accessToken(services, application, facts, who);
   const renewed = anonymous ? undefined : renewedCookie(services.tokens, application, authentication, facts.nowMs);
-  if (!(assertion instanceof Promise) && renewed === undefined && access === undefined) return request.forward(created.forward, assertion);
+  if (!(assertion instanceof Promise) && renewed === undefined && access === undefined) {
+    // The request may have waited for its claims: a configuration that came meanwhile counts (R-N4).
+    if (services.runtime() === runtime || services.stillAllowed(request)) return request.forward(created.forward, assertion);
+    return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "revoked");
+  }
   Promise.all([assertion, renewed, access])
     .then(([signed, cookie = NO_FIELDS, token]) => {
+      if (request.closed) return;
+      // Nothing that ended while the token was signed goes through: not yet under way, it was not seen by redecide().
+      if (!services.stillAllowed(request)) return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "revoked");
       const { head, responseFields } = created.forward;
       const fields = token === undefined || who === undefined ? head.fields : withAccessAssertion(head.fields, token, who);
       request.forward({ ...created.forward, head: { ...head, fields }, responseFields: [...responseFields, ...cookie] }, signed);

@@ -12,8 +12,8 @@ import type { Runtime } from "./runtime.ts";
 /** How often everything is looked at again: bounds how long an expired token or a closed time window keeps a stream. */
 export const REDECIDE_INTERVAL_MS = 15_000;
 
-export interface RedecideOptions {
-  readonly active: Iterable<InFlight>;
+/** What a decision is made by now. */
+export interface DecisionContext {
   readonly runtime: Runtime;
   readonly clock: Clock;
   /** The identity as it is now; undefined when it could no longer make a request. */
@@ -22,13 +22,14 @@ export interface RedecideOptions {
   used(session: Session): boolean;
 }
 
-export function redecide(options: RedecideOptions): void {
-  for (const request of [...options.active]) {
-    if (!stillAllowed(request, options)) request.revoke();
+export function redecide(active: Iterable<InFlight>, context: DecisionContext): void {
+  for (const request of [...active]) {
+    if (!stillAllowed(request, context)) request.revoke();
   }
 }
 
-function stillAllowed(request: InFlight, { runtime, clock, current, used }: RedecideOptions): boolean {
+/** Whether what was decided once would be decided the same now. True for what no policy was asked about. */
+export function stillAllowed(request: InFlight, { runtime, clock, current, used }: DecisionContext): boolean {
   const { canonical, facts, application } = request;
   if (canonical === undefined || facts === undefined || application === undefined) return true;
   const now = facts.identity === undefined ? undefined : current(facts.identity);
