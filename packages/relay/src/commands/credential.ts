@@ -58,7 +58,7 @@ export function registerCredentialCommand(program: Command): void {
 
 async function create(context: ActionContext, tunnel: string, args: CreateArguments): Promise<void> {
   const { credential, file } = await make(context, tunnel, args.output, args.label ?? "");
-  const next = `Bring ${file} to the connector's machine, then run there: sallyport run --credential ${file}\n`;
+  const next = `Bring ${file} to the connector's machine, then run there, for the service on port 3000: sallyport http 3000 --credential ${file}\n`;
   context.print({ credential, file }, `Credential ${credential.id} for tunnel ${tunnel} is in ${file} (secret, mode 0600).\n${next}`);
 }
 

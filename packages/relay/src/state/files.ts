@@ -1,7 +1,8 @@
 // The state folder and its modes: 0700 for folders, 0600 for files. What lies in it signs assertions and admits
 // connectors, so a folder that others can write or read is refused, not repaired silently.
 
-import { chmodSync, closeSync, mkdirSync, openSync, type Stats, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, type Stats, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { SallyportError } from "@sallyport/shared/errors";
 
 const OTHERS = 0o077;
@@ -9,7 +10,7 @@ const OTHERS = 0o077;
 /** Creates the folder (0700, parents too) or checks the one that is there. @throws ERR_STATE_FOLDER */
 export function ensurePrivateFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    createFolder(path);
     refuseOthers(path, statSync(path), true);
   } catch (error) {
     if (error instanceof SallyportError) throw error;
@@ -21,6 +22,14 @@ export function ensurePrivateFolder(path: string): void {
       },
     );
   }
+}
+
+/** Parents first, one at a time: Node's own recursive mkdir never returns where a file system answers ENOENT for ever (/proc). */
+function createFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) createFolder(parent);
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /**

@@ -55,6 +55,10 @@ describe("the state folder", () => {
     expect(opened().credentials.list()).toEqual([]);
   });
 
+  test.skipIf(process.platform !== "linux")("where no folder can ever be made is refused instead of waited for", () => {
+    expect(code(() => openState({ folder: "/proc/sallyport-test" }))).toBe("ERR_STATE_FOLDER");
+  });
+
   test("that others can read is refused", () => {
     opened().close();
     rmSync(folder, { recursive: true });
