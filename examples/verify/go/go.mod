@@ -1,3 +1,3 @@
 module example.com/sallyport-verify
 
-go 1.25
+go 1.19

@@ -3,11 +3,11 @@
 package main
 
 import (
-	"cmp"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -137,17 +137,39 @@ func fetch(from string) (map[string]*ecdsa.PublicKey, error) {
 	}
 	keys := make(map[string]*ecdsa.PublicKey)
 	for _, jwk := range set.Keys {
-		x, errX := base64.RawURLEncoding.DecodeString(jwk.X)
-		y, errY := base64.RawURLEncoding.DecodeString(jwk.Y)
-		if jwk.Kty != "EC" || jwk.Crv != "P-256" || errX != nil || errY != nil {
+		if jwk.Kty != "EC" || jwk.Crv != "P-256" {
 			continue
 		}
-		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
-		if err == nil {
+		if key, err := publicKey(jwk.X, jwk.Y); err == nil {
 			keys[jwk.Kid] = key
 		}
 	}
 	return keys, nil
+}
+
+// p256 is what stands before the point in the DER form of a public key of this curve (RFC 5480).
+const p256 = "3059301306072a8648ce3d020106082a8648ce3d030107034200"
+
+// publicKey leaves it to crypto/x509 to check that the point is on the curve: the one way that all versions of Go since 1.19
+// have and none deprecates.
+func publicKey(x, y string) (*ecdsa.PublicKey, error) {
+	der, _ := hex.DecodeString(p256 + "04")
+	for _, coordinate := range []string{x, y} {
+		bytes, err := base64.RawURLEncoding.DecodeString(coordinate)
+		if err != nil || len(bytes) != 32 {
+			return nil, errors.New("malformed key")
+		}
+		der = append(der, bytes...)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, errors.New("not a key of this curve")
+	}
+	return key, nil
 }
 
 func decode(encoded string, into any) error {
@@ -158,12 +180,19 @@ func decode(encoded string, into any) error {
 	return json.Unmarshal(text, into)
 }
 
+func either(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
+
 func main() {
 	authURL := os.Getenv("SALLYPORT_AUTH_URL")
 	verifier := &Verifier{
 		AuthURL:  authURL,
 		Audience: os.Getenv("SALLYPORT_AUDIENCE"),
-		JWKSURL:  cmp.Or(os.Getenv("SALLYPORT_JWKS_URL"), authURL+"/.well-known/jwks.json"),
+		JWKSURL:  either(os.Getenv("SALLYPORT_JWKS_URL"), authURL+"/.well-known/jwks.json"),
 	}
 	if authURL == "" || verifier.Audience == "" {
 		log.Fatal("set SALLYPORT_AUTH_URL and SALLYPORT_AUDIENCE")
@@ -175,11 +204,11 @@ func main() {
 			http.Error(w, "who are you?", http.StatusForbidden)
 			return
 		}
-		w.Header().Set("X-User", url.PathEscape(cmp.Or(claims.Email, claims.Subject)))
+		w.Header().Set("X-User", url.PathEscape(either(claims.Email, claims.Subject)))
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(Claims{Kind: claims.Kind, Subject: claims.Subject, Email: claims.Email})
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:"+cmp.Or(os.Getenv("PORT"), "3000"))
+	listener, err := net.Listen("tcp", "127.0.0.1:"+either(os.Getenv("PORT"), "3000"))
 	if err != nil {
 		log.Fatal(err)
 	}
