@@ -112,7 +112,8 @@ test("R-D9: trailers of a hostile answer never become fields of this or the next
   bed().open.respond = () =>
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nserved\r\n0\r\nSet-Cookie: evil=1\r\nContent-Length: 99\r\nX: a\x01b\r\n\r\n";
   const [response] = await visit(bed(), write("/x", { fields: ["TE: trailers"] }));
-  expect(JSON.stringify(response?.fields)).not.toMatch(/evil|99/);
+  expect(response?.fields.map(([name]) => name.toLowerCase())).not.toContain("set-cookie");
+  expect(response?.values("content-length")).toEqual([]);
   await afterwards();
 });
 

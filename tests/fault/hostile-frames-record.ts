@@ -106,7 +106,7 @@ const SCENARIOS: readonly Scenario[] = [
     "upgrades and TCP with half-close",
     echoes,
     async ({ open, turns }) => {
-      const streams = [open({ kind: StreamKind.UPGRADE }, false), open({ kind: StreamKind.TCP, method: "", path: "" }, false)];
+      const streams = [open({ kind: StreamKind.UPGRADE }, false), open({ kind: StreamKind.TCP, method: "", path: "", fields: [] }, false)];
       for (let i = 0; i < 25; i++) {
         for (const stream of streams) stream.write(Buffer.from(`message ${i}`));
         await turns(1);

@@ -12,10 +12,11 @@ import { systemClock } from "@sallyport/shared/clock";
 import { generateTunnelKeyPair } from "@sallyport/shared/credential-file";
 import { MANIFEST_LIFETIME_MS, signManifest, type KeyManifest, type ManifestJwk } from "@sallyport/shared/key-manifest";
 import { BufferBudget } from "@sallyport/shared/mux/budget";
-import { DEFAULT_MUX_LIMITS, MuxConnection } from "@sallyport/shared/mux/connection";
+import { DEFAULT_MUX_LIMITS, MuxConnection, type CloseCause } from "@sallyport/shared/mux/connection";
 import type { Transport } from "@sallyport/shared/mux/transport";
 import { wsTransport } from "@sallyport/shared/mux/ws-transport";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
+import type { Goaway } from "@sallyport/shared/protocol/control";
 import { relayHandshake } from "@sallyport/shared/protocol/handshake";
 import { StreamKind, type OpenHead } from "@sallyport/shared/protocol/head";
 import { stringify } from "yaml";
@@ -35,6 +36,10 @@ export class RogueRelay {
   readonly logLines: Record<string, unknown>[] = [];
   readonly manifestVerdicts: string[] = [];
   readonly connections: MuxConnection[] = [];
+  /** How connections ended, in order. */
+  readonly causes: CloseCause[] = [];
+  /** What the connector said when it went away, in order. */
+  readonly goaways: Goaway[] = [];
   /** Below {@link connections}, for frames that no multiplexer would send. */
   readonly transports: Transport[] = [];
   firstStreamId = 1;
@@ -185,6 +190,8 @@ export async function startRogueRelay(
     environment: {},
     logger,
     clock: systemClock,
+    // No wait before the next attempt: cases in which the connector hangs up follow one another.
+    random: () => 0,
   });
   await rogue.connector.start();
   stack.defer(async () => {
@@ -226,7 +233,7 @@ async function admit(rogue: RogueRelay, transport: ReturnType<typeof wsTransport
     budget: new BufferBudget(),
     peerLimits: result.hello.limits,
     firstStreamId: rogue.firstStreamId,
-    handler: { onClosed: () => {} },
+    handler: { onGoaway: (goaway) => void rogue.goaways.push(goaway), onClosed: (cause) => void rogue.causes.push(cause) },
   });
   rogue.firstStreamId = 1;
   mux.sendKeys(rogue.manifest());

@@ -1,13 +1,10 @@
-// From OPEN to the request an origin gets: every field judged again by the relay's own grammar (R-D3), hop-by-hop
-// and framing fields written here and never taken over (R-D2), header edits and prefixes applied after the
-// decision (R-A9). Pure; must not know sockets or streams.
+// From OPEN to the request an origin gets: hop-by-hop and framing fields written here and never taken over (R-D2),
+// header edits and prefixes applied after the decision (R-A9). The multiplexer has judged the grammar of every field
+// before (R-D3, shared/protocol/open-grammar.ts). Pure; must not know sockets or streams.
 
 import { classifyField, FieldClass } from "@sallyport/shared/http/field-names";
 import type { Fields } from "@sallyport/shared/http/fields";
-import { isToken } from "@sallyport/shared/http/grammar";
 import { addPathPrefix, normaliseApplicationPath, stripPathPrefix } from "@sallyport/shared/http/path-prefix";
-import { isForwardablePath } from "@sallyport/shared/http/path";
-import { areFieldsWellFormed } from "@sallyport/shared/http/response-fields";
 import { StreamKind } from "@sallyport/shared/protocol/head";
 import type { OpenHead } from "@sallyport/shared/protocol/head";
 
@@ -23,9 +20,6 @@ export type BuiltRequest =
 
 export type RequestBuilder = (open: OpenHead, end: boolean) => BuiltRequest;
 
-/** Characters of a reg-name, an IP literal and a port (RFC 3986 section 3.2); no user information. */
-const AUTHORITY = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/;
-
 /** Methods whose requests have a body by definition: without one they say `Content-Length: 0` (RFC 9110 section 8.6). */
 const BODY_METHODS: ReadonlySet<string> = new Set(["PATCH", "POST", "PUT"]);
 
@@ -36,10 +30,7 @@ export function createRequestBuilder(options: OriginOptions): RequestBuilder {
   return (open, end) => {
     const path = rewrite(open.path);
     if (path === undefined) return refuse("path does not fit the service's prefix");
-    const problem = headProblem(open);
-    if (problem !== undefined) return refuse(problem);
     const body = bodyOf(open, end);
-    if (body === undefined) return refuse("declared body is missing");
     const kept = keptFields(open, body.kind !== "none");
     const authority = options.hostHeader ?? open.authority;
     const moves = open.method === "COPY" || open.method === "MOVE";
@@ -85,16 +76,6 @@ function createPathRewrite({ stripPrefix, addPrefix }: OriginOptions): (path: st
   };
 }
 
-function headProblem(open: OpenHead): string | undefined {
-  if (!isToken(open.method)) return "method is not a token";
-  // CONNECT would turn the connection into a tunnel to wherever the origin likes.
-  if (open.method === "CONNECT") return "method CONNECT";
-  if (open.kind === StreamKind.UPGRADE && open.method !== "GET") return "upgrade with another method than GET";
-  if (!isForwardablePath(open.path)) return "path cannot stand in a request line";
-  if (!AUTHORITY.test(open.authority)) return "authority is not valid";
-  return areFieldsWellFormed(open.fields) ? undefined : "a field is malformed";
-}
-
 interface KeptFields {
   readonly fields: Fields;
   readonly expectContinue: boolean;
@@ -130,10 +111,9 @@ function keptFields(open: OpenHead, hasBody: boolean): KeptFields {
   return { fields, expectContinue };
 }
 
-function bodyOf(open: OpenHead, end: boolean): RequestBody | undefined {
+function bodyOf(open: OpenHead, end: boolean): RequestBody {
   // The stream stays open for the raw bytes after a 101; the request itself has no body (R-D5).
-  if (open.kind === StreamKind.UPGRADE) return (open.contentLength ?? 0) === 0 ? { kind: "none" } : undefined;
+  if (open.kind === StreamKind.UPGRADE) return { kind: "none" };
   if (!end) return open.contentLength === undefined ? { kind: "unknown" } : { kind: "length", bytes: open.contentLength };
-  if (open.contentLength !== undefined && open.contentLength !== 0) return undefined;
   return BODY_METHODS.has(open.method) ? { kind: "length", bytes: 0 } : { kind: "none" };
 }

@@ -58,6 +58,10 @@ export function canonicalise(request: IngressRequest, scheme: Scheme, limits: Fi
   if (framing.kind === "refused") return refused(framing.code);
   const upgrade = readUpgrade({ httpVersion, method, fields });
   if (upgrade.kind === "refused") return refused(upgrade.code);
+  const contentLength = framing.kind === "length" ? framing.length : undefined;
+  const bodyless = upgrade.kind === "none" && request.bodyless;
+  // The connector would have to take it for a violation, at the cost of everybody on that connection (R-D3).
+  if (bodyless && (contentLength ?? 0) > 0) return refused("ERR_FRAMING_CONTENT_LENGTH");
   const expect = firstValue(fields, "expect");
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") return refused("ERR_EXPECT");
   return {
@@ -66,8 +70,8 @@ export function canonicalise(request: IngressRequest, scheme: Scheme, limits: Fi
     hostname: authority.hostname,
     port: authority.port,
     target: read.kind === "absolute" ? read.origin : read,
-    contentLength: framing.kind === "length" ? framing.length : undefined,
-    bodyless: upgrade.kind === "none" && request.bodyless,
+    contentLength,
+    bodyless,
     upgradeKey: upgrade.kind === "websocket" ? upgrade.key : undefined,
     methodOverride: hasMethodOverride(fields),
   };

@@ -272,16 +272,46 @@ describe("forward", () => {
     expect(late.seen).toEqual(["200 Sallyport-Request-Id:r1", "abort"]);
   });
 
-  it("refuses an answer whose fields could split a head (R-D9)", async () => {
+  it.each([
+    ["X", "a\r\nSet-Cookie: b=c"],
+    ["X Y", "a"],
+  ])("refuses an answer whose field %j: %j could split a head, and ends its connection (R-D9)", async (name, value) => {
     const registry = new TunnelRegistry();
-    connect(registry, (stream) => {
-      stream.sendHead({ status: 200, fields: ["X", "a\r\nSet-Cookie: b=c"] }, true);
+    const { connection } = connect(registry, (stream) => {
+      stream.sendHead({ status: 200, fields: [name, value] }, true);
       return handler();
     });
     const visitor = new Visitor();
     forward(registry, visitor);
-    await visitor.finished;
+    expect(await visitor.finished).toEqual({ kind: "bad-response", detail: expect.stringMatching(/^ERR_FIELD_(?:NAME|VALUE)$/) });
     expect(visitor.seen).toEqual(["refused bad-response"]);
+    expect([connection.mux.closed, registry.count("office")]).toEqual([true, 0]);
+  });
+
+  it("cuts an answer whose trailers could split a head, and ends its connection (R-D9)", async () => {
+    const registry = new TunnelRegistry();
+    const { connection } = connect(registry, (stream) => {
+      stream.sendHead({ status: 200, fields: [] }, false);
+      stream.end(["X", "a\nSet-Cookie: b=c"]);
+      return handler();
+    });
+    const visitor = new Visitor();
+    forward(registry, visitor);
+    expect(await visitor.finished).toMatchObject({ kind: "bad-response" });
+    expect(visitor.seen).toEqual(["200 Sallyport-Request-Id:r1", "abort"]);
+    expect(connection.mux.closed).toBe(true);
+  });
+
+  it("refuses contradicting lengths for their exchange alone: no grammar forbids them", async () => {
+    const registry = new TunnelRegistry();
+    const { connection } = connect(registry, (stream) => {
+      stream.sendHead({ status: 200, fields: ["Content-Length", "1", "Content-Length", "2"] }, true);
+      return handler();
+    });
+    const visitor = new Visitor();
+    forward(registry, visitor);
+    expect(await visitor.finished).toMatchObject({ kind: "bad-response" });
+    expect(connection.mux.closed).toBe(false);
   });
 
   it("stops a body that is larger than the application accepts", async () => {

@@ -4,11 +4,12 @@
 
 import { allValues, type Fields } from "@sallyport/shared/http/fields";
 import { readFraming } from "@sallyport/shared/http/framing";
-import { responseFieldsToForward, trailersToForward } from "@sallyport/shared/http/response-fields";
+import { areFieldsWellFormed, responseFieldsToForward, trailersToForward } from "@sallyport/shared/http/response-fields";
 import { acceptKey } from "@sallyport/shared/http/upgrade";
 import type { ResetDetail, Stream, StreamHandler } from "@sallyport/shared/mux/stream";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 import { StreamKind, type OpenHead, type ResponseHead } from "@sallyport/shared/protocol/head";
+import { ProtocolViolation } from "@sallyport/shared/protocol/violation";
 import type { AssertionSource, TunnelConnection } from "./connection.ts";
 import type { TunnelRegistry } from "./registry.ts";
 
@@ -158,7 +159,7 @@ export class Forwarding implements StreamHandler {
     if (this.#phase !== "waiting") return;
     if (this.#request.head.kind === StreamKind.TCP) return this.#connected(head.status, end);
     const read = responseFieldsToForward(head.fields);
-    if (!read.ok) return this.#badResponse(read.code);
+    if (!read.ok) return read.code === "ERR_CONNECTION_OPTION" ? this.#badResponse(read.code) : this.#brokenPromise(read.code);
     if (head.status === 101) return this.#switch(head, read.fields);
     if (head.status < 200) return this.#exchange.sendInformational(head.status, read.fields);
     // A connector in wrong hands may send lengths that contradict each other: judged before the visitor's side is touched (R-D9).
@@ -182,6 +183,7 @@ export class Forwarding implements StreamHandler {
   onEnd(trailers: Fields): void {
     if (this.#phase === "done") return;
     if (this.#phase === "waiting") return this.#badResponse("the answer ended before its head");
+    if (!areFieldsWellFormed(trailers)) return this.#brokenPromise("a malformed trailer");
     this.#responseEnded = true;
     this.#exchange.end(trailers.length === 0 ? undefined : trailersToForward(trailers));
     if (this.#phase === "streaming" || this.#requestEnded) this.#finish(undefined);
@@ -281,6 +283,16 @@ export class Forwarding implements StreamHandler {
   #badResponse(detail: string): void {
     this.#stream?.reset(ResetCode.CANCEL, { text: detail });
     this.#refuse({ kind: "bad-response", detail });
+  }
+
+  /**
+   * Connectors judge every field of an origin's answer before they send it (R-D9): one that did not is broken or in wrong
+   * hands, and its connection ends, this exchange in the same way as for any other bad answer.
+   * @throws ProtocolViolation always
+   */
+  #brokenPromise(detail: string): never {
+    this.#cut({ kind: "bad-response", detail }, ResetCode.CANCEL);
+    throw new ProtocolViolation("ERR_PROTOCOL_HEAD_MALFORMED", detail);
   }
 
   /** Ends both sides from here: a refusal where no head was sent, else a cut that the visitor can tell. */

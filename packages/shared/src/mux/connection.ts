@@ -7,6 +7,7 @@ import { SallyportError } from "../errors.ts";
 import { CloseCode, GoawayReason, ResetCode } from "../protocol/codes.ts";
 import { FIRST_EXTENSION_TYPE, FrameType, MAX_FRAME_PAYLOAD_BYTES, MAX_STREAM_ID, readFrames, type FrameSink } from "../protocol/frame.ts";
 import { prepareOpen, readHead, readOpen, readTrailers, writeOpen, type OpenHead } from "../protocol/head.ts";
+import { openProblem } from "../protocol/open-grammar.ts";
 import { ProtocolViolation, type ViolationCode } from "../protocol/violation.ts";
 import type { BufferBudget, Holder } from "./budget.ts";
 import { encodeAssertion, encodeGoaway, readAssertion, readCredit, readGoaway, readReset, type Goaway } from "../protocol/control.ts";
@@ -256,7 +257,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
       case FrameType.DATA:
         return this.#data(streamId, end, message, start, stop);
       case FrameType.OPEN:
-        return this.#open(streamId, end, readOpenFor(this.role, message, start, stop));
+        return this.#open(streamId, end, message, start, stop);
       case FrameType.HEAD:
         if (this.role !== "relay") throw unexpected("HEAD");
         return this.#guard(this.#find(streamId), (stream) => stream.receiveHead(readHead(message, start, stop), end));
@@ -306,16 +307,19 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
 
   // Inbound frames ----------------------------------------------------------------------------------------------
 
-  #open(streamId: number, end: boolean, head: OpenHead): void {
+  #open(streamId: number, end: boolean, message: Buffer, start: number, stop: number): void {
+    if (this.role !== "connector") throw unexpected("OPEN");
     if (streamId === 0) throw new ProtocolViolation("ERR_PROTOCOL_STREAM_ID", "OPEN without a stream id");
     if (this.#goawayReceived) throw new ProtocolViolation("ERR_PROTOCOL_FRAME_UNEXPECTED", "OPEN after GOAWAY");
     if (streamId <= this.#lastStreamId) throw new ProtocolViolation("ERR_PROTOCOL_STREAM_REUSED", `OPEN of stream ${streamId}`);
+    // After our GOAWAY the id stays above the last one told, so the relay knows it was not processed. Before, it counts as taken on
+    // even if it is a violation: the relay is not to try the same bytes on all its other connections.
+    if (!this.#goawaySent) this.#lastStreamId = streamId;
+    const head = readWellFormedOpen(end, message, start, stop);
     if (head.assertion !== 0 && !this.#assertions.has(head.assertion)) {
       throw new ProtocolViolation("ERR_PROTOCOL_ASSERTION_UNKNOWN", `assertion ${head.assertion} was not sent`);
     }
-    // After our GOAWAY the id stays above the last one told, so the relay knows it was not processed.
     if (this.#goawaySent) return;
-    this.#lastStreamId = streamId;
     const stream = new MuxStream(streamId, this, this.#peerLimits.streamWindowBytes, this.#limits.streamWindowBytes, false);
     this.#streams.set(streamId, stream);
     if (end) stream.openedWithEnd(false);
@@ -494,9 +498,12 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
   }
 }
 
-function readOpenFor(role: "relay" | "connector", message: Buffer, start: number, stop: number): OpenHead {
-  if (role !== "connector") throw unexpected("OPEN");
-  return readOpen(message, start, stop);
+/** A relay judges what visitors send by the same grammar: one that lets this through is broken or in wrong hands (R-D3). */
+function readWellFormedOpen(end: boolean, message: Buffer, start: number, stop: number): OpenHead {
+  const open = readOpen(message, start, stop);
+  const problem = openProblem(open, end);
+  if (problem !== undefined) throw new ProtocolViolation("ERR_PROTOCOL_HEAD_MALFORMED", problem);
+  return open;
 }
 
 function unexpected(what: string): ProtocolViolation {

@@ -189,6 +189,9 @@ describe("violations", () => {
     ["trailers that do not add up", "connector", [open(1), encodeFrame(FrameType.END, 1, Buffer.from([0, 1, 0, 5, 0, 0]))], "PAYLOAD"],
     ["PING of nine bytes", "relay", [encodeFrame(FrameType.PING, 0, Buffer.alloc(9))], "PAYLOAD"],
     ["WINDOW without credit", "connector", [window(0, 0)], "PAYLOAD"],
+    ["a path with a line break (R-D3)", "connector", [open(1, { path: "/a\r\nX: y" })], "HEAD_MALFORMED"],
+    ["a field name with a space (R-D3)", "connector", [open(1), open(2, { fields: ["X A", "1"] })], "HEAD_MALFORMED"],
+    ["a declared body that OPEN says is not there (R-D3)", "connector", [open(1, { contentLength: 3 }, true)], "HEAD_MALFORMED"],
     ["an assertion never sent", "connector", [open(1, { assertion: 3 })], "ASSERTION_UNKNOWN"],
     ["DATA beyond the stream's credit", "connector", [open(1), data(1, 65_536), data(1, 1)], "CREDIT_EXCEEDED"],
     ["credit of the connection over 2^31 - 1", "connector", [window(0, MAX_CREDIT_BYTES)], "CREDIT_OVERFLOW"],
@@ -218,6 +221,14 @@ describe("violations", () => {
       0,
       0,
     ]);
+  });
+
+  it("an OPEN that is one counts as taken on: a relay does not try it on its other connections, only what came behind it", async () => {
+    const bench = new Bench("connector");
+    bench.give(open(1), open(2, { path: "x" }), open(3));
+    await bench.turn();
+    const [said] = bench.frames(FrameType.GOAWAY).map(({ payload }) => readGoaway(payload, 0, payload.length));
+    expect(said?.lastStreamId).toBe(2);
   });
 
   it.each<[string, (id: number) => readonly Buffer[], string]>([

@@ -15,6 +15,7 @@ export const VIOLATION_CODES = [
   "ERR_PROTOCOL_STREAM_UNKNOWN",
   "ERR_PROTOCOL_STREAM_ENDED",
   "ERR_PROTOCOL_HEAD_ORDER",
+  "ERR_PROTOCOL_HEAD_MALFORMED",
   "ERR_PROTOCOL_PAYLOAD",
   "ERR_PROTOCOL_ASSERTION_UNKNOWN",
   "ERR_PROTOCOL_CREDIT_EXCEEDED",
@@ -24,7 +25,7 @@ export const VIOLATION_CODES = [
 ] as const;
 export type ViolationCode = (typeof VIOLATION_CODES)[number];
 
-/** Thrown inside the multiplexer only; scope is always the connection. */
+/** Thrown by the multiplexer, and by a stream's handler for what only it looks at; scope is always the connection. */
 export class ProtocolViolation extends SallyportError {
   override readonly name: string = "ProtocolViolation";
   declare readonly code: ViolationCode;
