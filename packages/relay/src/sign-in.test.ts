@@ -161,6 +161,15 @@ describe("with one provider that the browser is sent to", () => {
       expect(idp.finished).toEqual([]);
     });
 
+    it("by HEAD, as link checkers and previews ask: nothing is used up, and the browser that comes next is let in", async () => {
+      const url = callbackOf(locationOf(await browser.go(relay.url("notes", "/x"))), "ann");
+      const atProvider = await browser.go(url, { method: "HEAD", follow: false });
+      expect([atProvider.status, atProvider.headers.allow, idp.finished]).toEqual([405, "GET", []]);
+      const handover = locationOf(await browser.go(url, { follow: false })) as string;
+      expect((await browser.go(handover, { method: "HEAD", follow: false })).status).toBe(405);
+      expect(await browser.go(handover)).toMatchObject({ url: relay.url("notes", "/x"), status: LET_IN });
+    });
+
     it("by POST", async () => {
       expect((await browser.go(`${callback()}?code=a&state=b`, { method: "POST", form: { code: "a" } })).status).toBe(405);
     });
@@ -301,6 +310,31 @@ describe("with one provider that the browser is sent to", () => {
       // The session of this browser still opens it, in the same second too.
       expect((await browser.go(relay.url("notes", "/again"))).status).toBe(LET_IN);
       expect((await browser.go(relay.url("notes", "/again"), { follow: false })).status).toBe(LET_IN);
+    });
+
+    it("of everything has the browser forget the pages of each application that was open, and of no other (A8)", async () => {
+      await signIn(relay.url("notes"));
+      await browser.go(relay.url("wiki"));
+      const form = await browser.go(relay.url("auth", "/logout"));
+      const asked = (page: Page): readonly string[] => [...page.body.matchAll(/<img src="(http[^"]+)"/g)].map(([, url]) => url as string);
+      expect(asked(form)).toEqual([]);
+      const done = await browser.submit(form, { scope: "session" });
+      const urls = ["notes", "wiki"].map((name) => relay.url(name, "/.sallyport/signed-out?path=%2F"));
+      expect(asked(done)).toEqual(urls);
+      expect(done.headers["content-security-policy"]).toContain(
+        `; img-src 'self' ${relay.url("notes").slice(0, -1)} ${relay.url("wiki").slice(0, -1)};`,
+      );
+      for (const url of urls) {
+        const answer = await browser.go(url);
+        expect([answer.status, answer.headers["clear-site-data"], answer.headers["set-cookie"]]).toEqual([204, '"cache"', undefined]);
+      }
+      expect(asked(await browser.go(relay.url("auth", "/logout")))).toEqual([]);
+    });
+
+    it("whoever is signed in forgets nothing when another page asks", async () => {
+      await signIn(relay.url("notes"));
+      const answer = await browser.go(relay.url("notes", "/.sallyport/signed-out"));
+      expect([answer.status, answer.headers["clear-site-data"]]).toEqual([204, undefined]);
     });
 
     it("by the provider's back channel ends that person's sessions (R-F10)", async () => {
@@ -476,6 +510,16 @@ describe("with several providers", () => {
     expect(links).toHaveLength(3);
     const page = await browser.go(callbackOf(locationOf(await browser.go(links[1] as string)), "ann"));
     expect([page.url, page.status]).toEqual([relay.url("notes", "/x"), LET_IN]);
+  });
+
+  it("somebody who is signed in and wants another account sees as whom, and what to choose", async () => {
+    const first = await browser.go(relay.url("notes"));
+    expect(first.body).not.toContain("Signed in as");
+    const link = /href="(\/login[^"]+provider=corp[^"]*)"/.exec(first.body)?.[1]?.replaceAll("&amp;", "&") as string;
+    await browser.go(callbackOf(locationOf(await browser.go(new URL(link, first.url).href)), "ann"));
+    const again = await browser.go(`${relay.url("auth", "/login")}?again=1`);
+    expect(again.body).toMatch(/Signed in as[^]*ann@example\.com/);
+    expect(again.body).toContain("Sign in with other");
   });
 
   it("an answer of one provider at the path of another is refused (mix-up, R-F4)", async () => {

@@ -21,11 +21,9 @@ export function serveLogin(route: LoginRoute, request: InFlight, canonical: Cano
 }
 
 async function run(route: LoginRoute, request: InFlight, canonical: CanonicalRequest): Promise<void> {
-  const method = canonical.method === "HEAD" ? "GET" : canonical.method;
-  if ((method !== "GET" && method !== "POST") || !route.methods.includes(method)) {
-    const allow = route.methods.flatMap((one) => (one === "GET" ? ["GET", "HEAD"] : [one])).join(", ");
-    return request.answerOwn(405, ["Allow", allow], NO_BODY);
-  }
+  const known = route.methods.find((one) => one === canonical.method);
+  if (known === undefined) return request.answerOwn(405, ["Allow", route.methods.join(", ")], NO_BODY);
+  const method = known === "HEAD" ? "GET" : known;
   const form = method === "POST" ? await readForm(request) : NO_FORM;
   if (form === undefined || request.closed) return;
   answerLogin(request, await route.handle(visitOf(request, canonical, method, form)));
@@ -69,6 +67,8 @@ export function answerLogin(request: InFlight, answer: LoginAnswer, decision: "o
         ["Content-Type", "application/json", ...answer.fields],
         Buffer.from(`${JSON.stringify(answer.body)}\n`),
       );
+    case "nothing":
+      return request.answerOwn(204, answer.fields, NO_BODY);
     case "page":
       return answerPage(request, answer);
     case "refusal":

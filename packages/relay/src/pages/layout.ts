@@ -22,6 +22,8 @@ export interface PageParts {
   readonly wide?: boolean | undefined;
   /** It has forms, which are sent to its own host. */
   readonly forms?: boolean | undefined;
+  /** Addresses on other hosts that the browser asks unseen: they forget there what they kept of this person. */
+  readonly asks?: readonly string[] | undefined;
 }
 
 /** The whole document, UTF-8. */
@@ -45,6 +47,7 @@ export function page(parts: PageParts, look: Look = DEFAULT_LOOK, host: PageHost
           <h1>${parts.title}</h1>
           ${parts.content} ${note !== undefined && html`<p class="note after">${note}</p>`}
         </main>
+        ${parts.asks?.map((address) => html`<img src="${address}" alt="" hidden />`)}
         ${look.texts.footer !== undefined && html`<footer>${look.texts.footer}</footer>`}
       </body>
     </html> `.text;
@@ -57,5 +60,7 @@ export interface RenderedPage {
 
 /** A page with the headers that belong to it. */
 export function renderPage(parts: PageParts, look: Look = DEFAULT_LOOK, host: PageHost = "auth"): RenderedPage {
-  return { body: page(parts, look, host), fields: pageHeaders({ look, host, formActionOrigins: parts.forms === true ? [] : undefined }) };
+  const formActionOrigins = parts.forms === true ? [] : undefined;
+  const imageOrigins = [...new Set(parts.asks?.map((address) => new URL(address).origin))];
+  return { body: page(parts, look, host), fields: pageHeaders({ look, host, formActionOrigins, imageOrigins }) };
 }

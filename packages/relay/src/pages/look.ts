@@ -30,8 +30,10 @@ export interface Dress {
   /** Style and icon, for the document's head. */
   readonly head: Html;
   readonly mark: Html;
-  /** CSP directives but form-action. */
+  /** CSP directives but img-src and form-action. */
   readonly sources: string;
+  /** Source expressions of img-src. */
+  readonly images: readonly string[];
 }
 
 export interface Look {
@@ -71,15 +73,16 @@ function linked(sheet: Asset, icon: Asset, logo: Asset | undefined): Dress {
   return {
     head: html`<link rel="stylesheet" href="${sheet.path}" /><link rel="icon" href="${icon.path}" />`,
     mark: logo === undefined ? MARK : html`<img src="${logo.path}" alt="" />`,
-    sources: "default-src 'none'; style-src 'self'; img-src 'self'",
+    sources: "default-src 'none'; style-src 'self'",
+    images: ["'self'"],
   };
 }
 
 function inline(css: string, logo: Asset | undefined, authOrigin: string | undefined): Dress {
-  const styles = `default-src 'none'; style-src 'sha256-${digest(css, "base64")}'`;
+  const sources = `default-src 'none'; style-src 'sha256-${digest(css, "base64")}'`;
   const head = new Html(`<style>${css}</style>`);
-  if (logo === undefined || authOrigin === undefined) return { head, mark: MARK, sources: styles };
-  return { head, mark: html`<img src="${authOrigin}${logo.path}" alt="" />`, sources: `${styles}; img-src ${authOrigin}` };
+  if (logo === undefined || authOrigin === undefined) return { head, mark: MARK, sources, images: [] };
+  return { head, mark: html`<img src="${authOrigin}${logo.path}" alt="" />`, sources, images: [authOrigin] };
 }
 
 function iconSvg(colour: string): string {
@@ -123,6 +126,8 @@ export interface PageHeaderOptions {
    * checked as well, so that other origins it may end at belong here.
    */
   readonly formActionOrigins?: readonly string[] | undefined;
+  /** Origins besides its own that the page loads images of. */
+  readonly imageOrigins?: readonly string[] | undefined;
 }
 
 /**
@@ -134,9 +139,16 @@ export function pageHeaders(options: PageHeaderOptions = {}): Fields {
 }
 
 /** {@link pageHeaders} without Content-Type: JSON answers have them as well. */
-export function framingHeaders({ look = DEFAULT_LOOK, host = "auth", formActionOrigins }: PageHeaderOptions = {}): Fields {
-  const { sources } = look.dress[host];
+export function framingHeaders({
+  look = DEFAULT_LOOK,
+  host = "auth",
+  formActionOrigins,
+  imageOrigins = [],
+}: PageHeaderOptions = {}): Fields {
+  const { sources, images } = look.dress[host];
+  const imageSources = [...images, ...imageOrigins];
   const forms = formActionOrigins === undefined ? "'none'" : ["'self'", ...formActionOrigins].join(" ");
-  const policy = `${sources}; base-uri 'none'; form-action ${forms}; frame-ancestors 'none'`;
+  const shown = imageSources.length === 0 ? "" : `; img-src ${imageSources.join(" ")}`;
+  const policy = `${sources}${shown}; base-uri 'none'; form-action ${forms}; frame-ancestors 'none'`;
   return ["Content-Security-Policy", policy, "X-Frame-Options", "DENY"];
 }

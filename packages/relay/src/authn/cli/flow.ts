@@ -8,9 +8,9 @@ import { CliContext, type SessionOfToken } from "./context.ts";
 import { CLI_CODE_PATH, CLI_PATH } from "./pages.ts";
 import { exchange, logoutCommand, startDevice } from "./token.ts";
 
-const GET = ["GET"] as const;
+const GET = ["GET", "HEAD"] as const;
 const POST = ["POST"] as const;
-const BOTH = ["GET", "POST"] as const;
+const BOTH = ["GET", "HEAD", "POST"] as const;
 
 export class CliFlow {
   readonly #authHost: ReadonlyMap<string, LoginRoute>;

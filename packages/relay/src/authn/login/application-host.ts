@@ -53,6 +53,7 @@ async function handOver(context: LoginContext, handover: Handover, target: Login
   const { path, binding } = handover;
   const value = await context.services.issueToken(session, target);
   context.loops.completed(binding, target.origin + path);
+  context.visited.add(session.id, target.origin + target.applicationPath);
   const nowMs = context.services.clock.now();
   const cookie = setApplicationCookie(target.cookie, value, tokenEnd(session, nowMs), nowMs);
   return { kind: "own-redirect", to: { origin: target.origin, path }, fields: ["Set-Cookie", cookie] };

@@ -5,10 +5,11 @@ import type { IdentityProvider } from "../provider.ts";
 import { SallyportError } from "@sallyport/shared/errors";
 import type { LoginContext } from "./context.ts";
 import { applicationIntent, HOME, type Intent, openIntent } from "./intent.ts";
-import { chooserPage, pinEmailPage } from "./pages.ts";
+import { accountOf, chooserPage, pinEmailPage } from "./pages.ts";
 import { proceed } from "./proceed.ts";
 import { beginAtProvider } from "./provider-state.ts";
-import type { LoginAnswer, LoginVisit } from "./types.ts";
+import type { Account } from "../../pages/parts.ts";
+import type { LoginAnswer, LoginPage, LoginRefusal, LoginVisit } from "./types.ts";
 
 export type IntentResult = { readonly kind: "intent"; readonly intent: Intent } | { readonly kind: "answer"; readonly answer: LoginAnswer };
 
@@ -26,7 +27,7 @@ export async function showLogin(context: LoginContext, visit: LoginVisit): Promi
   const providers = [...context.services.providers().values()];
   const chosen =
     context.provider(visit.query.get("provider") ?? undefined) ?? (providers.length === 1 && !again ? providers[0] : undefined);
-  if (chosen === undefined) return choose(context, intent, providers);
+  if (chosen === undefined) return choose(context, intent, session === undefined ? undefined : accountOf(session));
   return await beginWith(context, visit, intent, chosen, session !== undefined || again);
 }
 
@@ -55,9 +56,11 @@ function readTarget(context: LoginContext, visit: LoginVisit, to: string): Inten
   return { kind: "intent", intent: applicationIntent(target.hostname, target.applicationPath) };
 }
 
-function choose(context: LoginContext, intent: Intent, providers: readonly IdentityProvider[]): LoginAnswer {
+/** The ways to sign in. @param account who is signed in, and wants or needs to sign in anew */
+export function choose(context: LoginContext, intent: Intent, account?: Account): LoginPage | LoginRefusal {
+  const providers = [...context.services.providers().values()];
   if (providers.length === 0) return { kind: "refusal", code: "ERR_LOGIN_UNAVAILABLE", reason: "no-provider" };
-  return chooserPage(context, intent, providers);
+  return chooserPage(context, intent, providers, account);
 }
 
 async function beginWith(

@@ -14,6 +14,7 @@ import { FormTokens } from "./same-origin.ts";
 import { Sealer } from "./sealed.ts";
 import { SingleUse } from "./single-use.ts";
 import type { LoginRefusal, LoginServices, LoginTarget, LoginVisit } from "./types.ts";
+import { Visited } from "./visited.ts";
 
 const MS_PER_SECOND = 1_000;
 const MAX_DETAIL = 200;
@@ -25,6 +26,7 @@ export class LoginContext {
   readonly handovers: Handovers;
   readonly loops: LoopGuard;
   readonly formTokens: FormTokens;
+  readonly visited: Visited = new Visited();
 
   constructor(services: LoginServices) {
     const { clock } = services;

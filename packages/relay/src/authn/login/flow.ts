@@ -7,20 +7,23 @@ import { showLogin } from "./auth-host.ts";
 import { handleBackChannelLogout } from "./back-channel.ts";
 import { LoginContext } from "./context.ts";
 import { showLauncher } from "./launcher.ts";
+import { FORGET_PATH, forgetPages } from "./forget-pages.ts";
 import { handleApplicationLogout, handleLogout } from "./logout.ts";
 import { handlePin } from "./one-time-pin.ts";
 import { finishAtProvider } from "./provider-state.ts";
 import type { LoginAnswer, LoginServices, LoginTarget, LoginVisit } from "./types.ts";
 
-/** One path of sign-in. GET covers HEAD. */
+/** One path of sign-in. */
 export interface LoginRoute {
-  readonly methods: readonly ("GET" | "POST")[];
+  /** HEAD is handled as GET, so it is left out where a GET uses something up: link checkers send it before the browser comes. */
+  readonly methods: readonly ("GET" | "HEAD" | "POST")[];
   handle(visit: LoginVisit): LoginAnswer | Promise<LoginAnswer>;
 }
 
-const GET = ["GET"] as const;
+const ONCE = ["GET"] as const;
+const GET = ["GET", "HEAD"] as const;
 const POST = ["POST"] as const;
-const BOTH = ["GET", "POST"] as const;
+const BOTH = ["GET", "HEAD", "POST"] as const;
 const PROVIDER_CALLBACK = /^\/callback\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
 const BACK_CHANNEL = /^\/\.sallyport\/backchannel-logout\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
 
@@ -38,9 +41,10 @@ export class LoginFlow {
       ["/.sallyport/pin", { methods: POST, handle: (visit) => handlePin(context, visit) }],
     ]);
     this.#applicationHost = new Map<string, LoginRoute>([
-      ["/.sallyport/callback", { methods: GET, handle: (visit) => finishAtApplication(context, visit) }],
+      ["/.sallyport/callback", { methods: ONCE, handle: (visit) => finishAtApplication(context, visit) }],
       ["/.sallyport/logout", { methods: BOTH, handle: (visit) => handleApplicationLogout(context, visit) }],
       ["/.sallyport/identity", { methods: GET, handle: (visit) => showIdentity(context, visit) }],
+      [FORGET_PATH, { methods: GET, handle: (visit) => forgetPages(context, visit) }],
     ]);
   }
 
@@ -48,7 +52,7 @@ export class LoginFlow {
   onAuthHost(pathname: string): LoginRoute | undefined {
     const context = this.#context;
     const callback = PROVIDER_CALLBACK.exec(pathname)?.[1];
-    if (callback !== undefined) return { methods: GET, handle: (visit) => finishAtProvider(context, visit, callback) };
+    if (callback !== undefined) return { methods: ONCE, handle: (visit) => finishAtProvider(context, visit, callback) };
     const backChannel = BACK_CHANNEL.exec(pathname)?.[1];
     if (backChannel !== undefined) return { methods: POST, handle: (visit) => handleBackChannelLogout(context, visit, backChannel) };
     return this.#authHost.get(pathname);

@@ -4,7 +4,8 @@
 import type { LoginContext } from "./context.ts";
 import { HOME } from "./intent.ts";
 import { launcherPage } from "./pages.ts";
-import type { LoginAnswer, LoginVisit } from "./types.ts";
+import type { Session } from "../session.ts";
+import type { LoginAnswer, LoginTarget, LoginVisit } from "./types.ts";
 
 /** Most applications on the page; each costs a decision. */
 export const MAX_LAUNCHER_ENTRIES = 500;
@@ -13,10 +14,15 @@ export const MAX_LAUNCHER_ENTRIES = 500;
 export function showLauncher(context: LoginContext, visit: LoginVisit): LoginAnswer {
   const session = context.session(visit.fields);
   if (session === undefined) return { kind: "own-redirect", to: context.loginPage(HOME), fields: [] };
+  return launcherPage(session, openTargets(context, visit, session, MAX_LAUNCHER_ENTRIES));
+}
+
+/** The first `max` applications that this person may open, in the order of the configuration. */
+export function openTargets(context: LoginContext, visit: LoginVisit, session: Session, max: number): readonly LoginTarget[] {
   const open = [];
   for (const target of context.services.targets()) {
-    if (open.length === MAX_LAUNCHER_ENTRIES) break;
+    if (open.length === max) break;
     if (target.decide(session, visit).kind !== "deny") open.push(target);
   }
-  return launcherPage(session, open);
+  return open;
 }

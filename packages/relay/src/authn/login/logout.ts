@@ -1,41 +1,41 @@
 // The ways out: of one application, of this browser's session, of every session of a person (A8, R-I1, R-H4). A GET never
 // ends anything; it shows the form that does. What was open ends through the session store, within the same call.
 
-import type { Fields } from "@sallyport/shared/http/fields";
 import { hashSessionId } from "../../observe/record-line.ts";
 import { clearCookie } from "../cookies.ts";
 import type { Session, SessionEnd } from "../session.ts";
 import { hostTarget } from "./application-host.ts";
-import { readIntent } from "./auth-host.ts";
+import { choose, readIntent } from "./auth-host.ts";
 import type { LoginContext } from "./context.ts";
+import { FORGET_PAGES, pagesToForget } from "./forget-pages.ts";
 import { HOME } from "./intent.ts";
 import { applicationLogoutPage, logoutPage, signedOutPage } from "./pages.ts";
 import { isSameOrigin } from "./same-origin.ts";
 import type { LoginAnswer, LoginVisit } from "./types.ts";
 
 const ACTION = "logout";
-/** Browsers keep pages for Back, whatever Cache-Control says; this empties what they keep of the host (Clear Site Data, section 3.1). */
-const FORGET_PAGES: Fields = ["Clear-Site-Data", '"cache"'];
 
 /** GET and POST /logout on the auth host; with `request` somebody else signs in afterwards. */
 export async function handleLogout(context: LoginContext, visit: LoginVisit): Promise<LoginAnswer> {
   const session = context.session(visit.fields);
   const parameters = visit.method === "POST" ? visit.form : visit.query;
   const request = parameters.get("request") ?? undefined;
-  if (session === undefined) return afterLogout(context, visit, request);
+  if (session === undefined) return afterLogout(context, visit, request, []);
   if (visit.method === "GET") return logoutPage(session, context.formTokens.issue(ACTION, session.id), request);
   const problem = formProblem(context, visit, session.id, context.services.authUrl().origin);
   if (problem !== undefined) return { kind: "refusal", code: "ERR_LOGIN_FORM", reason: problem, startAgain: context.own("/logout") };
+  const asks = pagesToForget(context, visit, session);
   await endSession(context, visit, session, visit.form.get("scope") === "everywhere" ? "logout-everywhere" : "logout");
-  return afterLogout(context, visit, request);
+  return afterLogout(context, visit, request, asks);
 }
 
-function afterLogout(context: LoginContext, visit: LoginVisit, request: string | undefined): LoginAnswer {
+/** @param asks what the page has the browser forget; a redirect could not */
+function afterLogout(context: LoginContext, visit: LoginVisit, request: string | undefined, asks: readonly string[]): LoginAnswer {
   const fields = context.clearSessionCookie();
-  if (request === undefined) return signedOutPage(undefined, "/login", fields);
+  if (request === undefined) return { ...signedOutPage(undefined, "/login", fields), asks };
   const found = readIntent(context, visit, new URLSearchParams({ request }));
-  const intent = found.kind === "intent" ? found.intent : HOME;
-  return { kind: "own-redirect", to: context.loginPage(intent, { again: "1" }), fields };
+  const answer = choose(context, found.kind === "intent" ? found.intent : HOME);
+  return answer.kind === "page" ? { ...answer, fields, asks } : { ...answer, fields };
 }
 
 async function endSession(context: LoginContext, visit: LoginVisit, session: Session, why: SessionEnd): Promise<void> {

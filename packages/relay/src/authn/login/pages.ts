@@ -27,10 +27,15 @@ function beginHref(request: string, provider?: string): string {
   return `/login?${new URLSearchParams(parameters).toString()}`;
 }
 
-export function chooserPage(context: LoginContext, intent: Intent, providers: readonly IdentityProvider[]): LoginPage {
+export function chooserPage(
+  context: LoginContext,
+  intent: Intent,
+  providers: readonly IdentityProvider[],
+  account: Account | undefined,
+): LoginPage {
   const request = sealIntent(context.sealer, intent);
   const choices = providers.map(({ kind, name, label }) => ({ label, href: beginHref(request, name), way: kind }));
-  return answer(signInPage({ application: context.target(intent)?.name, choices }));
+  return answer(signInPage({ application: context.target(intent)?.name, choices, account }));
 }
 
 export interface PinEmailNote {
@@ -107,7 +112,7 @@ export function launcherPage(session: Session, targets: readonly LoginTarget[]):
   return answer(launcherParts({ account: accountOf(session), applications, logoutHref: "/logout" }));
 }
 
-function accountOf({ identity: { email, name, subject } }: Session): Account {
+export function accountOf({ identity: { email, name, subject } }: Session): Account {
   const label = email ?? name ?? subject;
   return { label, detail: name === label ? undefined : name };
 }

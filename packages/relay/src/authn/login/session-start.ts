@@ -27,6 +27,7 @@ export function startSession(
     refreshToken,
   });
   if (before !== undefined) services.sessions.end(before.id, "replaced");
+  context.visited.begin(session.id);
   const { subject, email = "" } = claims;
   services.event("login.succeeded", `${provider}|${subject}`, {
     provider,

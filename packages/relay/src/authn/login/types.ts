@@ -55,6 +55,8 @@ export type LoginAnswer =
   /** To an identity provider; the URL comes from its adapter. */
   | { readonly kind: "provider-redirect"; readonly url: string; readonly fields: Fields }
   | { readonly kind: "json"; readonly status: number; readonly body: unknown; readonly fields: Fields }
+  /** 204: for what the browser asks unseen. */
+  | { readonly kind: "nothing"; readonly fields: Fields }
   | LoginRefusal;
 
 /** One of our pages, before it is known how pages look here. */
