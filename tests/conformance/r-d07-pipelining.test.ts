@@ -52,19 +52,20 @@ test("R-D7: what came before a rejection is still answered", async () => {
   ).toEqual(["/one"]);
 });
 
-test("R-D7: an upgrade behind an unanswered request is rejected", async () => {
+test("R-D7: an upgrade behind an unanswered request waits for the answer, and is decided on its own", async () => {
   const before = mark(bed());
   const upgrade = write("/ws", {
     close: false,
     fields: ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
   });
   const responses = await visit(bed(), open("/one") + upgrade + write("/smuggled"));
-  expect(responses.map(({ status }) => status)).toEqual([200, 400]);
+  // The origin of this test does not switch: an ordinary answer, after which nothing more of the connection is read.
+  expect(responses.map(({ status }) => status)).toEqual([200, 200]);
   expect(
     bed()
       .opened.slice(before.opened)
       .map(({ path }) => path),
-  ).toEqual(["/one"]);
+  ).toEqual(["/one", "/ws"]);
 });
 
 test("R-D7: a body that was refused is not read as the next request", async () => {

@@ -2,6 +2,7 @@
 // system under test. Must not know Sallyport.
 
 import { mkdtempSync, rmSync } from "node:fs";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -27,9 +28,16 @@ async function tryPort(wanted: number): Promise<number | undefined> {
   return port;
 }
 
+/**
+ * Ports that the kernel gives to nobody by itself (Linux begins at 32,768 for outgoing connections), so that what was
+ * free a moment ago is still free when the program under test listens.
+ */
+const FIRST_PORT = 10_000;
+const LAST_PORT = 32_000;
+
 /** A TCP port on loopback that nobody listens on right now: the preferred one if it is free. */
-export async function freePort(preferred = 0): Promise<number> {
-  for (let wanted = preferred; ; wanted = 0) {
+export async function freePort(preferred: number = randomInt(FIRST_PORT, LAST_PORT)): Promise<number> {
+  for (let wanted = preferred; ; wanted = randomInt(FIRST_PORT, LAST_PORT)) {
     const port = await tryPort(wanted);
     if (port === undefined || handedOut.has(port)) continue;
     handedOut.add(port);

@@ -55,7 +55,7 @@ function serveTunnel(acceptor: TunnelAcceptor, request: InFlight, canonical: Can
   const taken = request.exchange.takeUpgrade?.();
   if (taken === undefined) return request.answerRefusal("own", "ERR_TUNNEL_UPGRADE_NEEDED");
   request.tookSocket(101);
-  acceptor.upgrade(taken.message, taken.socket, address);
+  acceptor.upgrade(request.exchange.request, taken.socket, address);
 }
 
 /** Public documents: any page may read them (R-G7). */

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { canonicalise } from "./canonicalise.ts";
 import type { IngressRequest } from "./exchange.ts";
 
-
 function request(change: Partial<IngressRequest>): IngressRequest {
   return {
     httpVersion: "2.0",

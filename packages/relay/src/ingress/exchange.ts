@@ -1,9 +1,7 @@
 // The seam between the pipeline and whatever speaks HTTP to visitors: one exchange, head in, body chunks,
-// trailers, end, abort, with backpressure. node:http and node:http2 fill it now; a leaner engine can fill it
-// later without the pipeline noticing. Must not know routing, identity, policy or tunnels.
+// trailers, end, abort, with backpressure. http1/ and http2.ts fill it. Must not know routing, identity, policy or tunnels.
 
-import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
 
 export interface Peer {
@@ -51,9 +49,8 @@ export type AbortReason = "visitor" | "body-timeout" | "malformed" | "relay";
 
 /** A waiting HTTP/1.1 upgrade whose socket its owner speaks on by itself. */
 export interface TakenUpgrade {
-  readonly message: IncomingMessage;
-  /** What the peer sent behind the request's head is still to be read from it. */
-  readonly socket: Duplex;
+  /** Flowing, without listeners for data: listen before the turn ends. What the peer sent behind the head comes from it first. */
+  readonly socket: Socket;
 }
 
 export interface IngressExchange {

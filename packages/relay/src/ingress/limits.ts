@@ -20,8 +20,6 @@ export interface IngressLimits {
   readonly maxConnectionsPerAddress: number;
   /** Connections in all; more are closed at once. Default 50,000. */
   readonly maxConnections: number;
-  /** Requests that wait on one HTTP/1.1 connection behind the one being answered; the connection closes after them. Default 64. */
-  readonly maxPipelined: number;
   /** Concurrent streams of one HTTP/2 session (SETTINGS_MAX_CONCURRENT_STREAMS). Default 100. */
   readonly maxStreamsPerConnection: number;
   /** Streams of one HTTP/2 session that end by a reset the relay did not ask for, in {@link floodWindowMs}. Default 100 (R-L3). */
@@ -47,7 +45,6 @@ export const DEFAULT_LIMITS: IngressLimits = Object.freeze({
   maxUrlBytes: 8 * 1024,
   maxConnectionsPerAddress: 512,
   maxConnections: 50_000,
-  maxPipelined: 64,
   maxStreamsPerConnection: 100,
   maxStreamResets: 100,
   maxSettingsFrames: 100,

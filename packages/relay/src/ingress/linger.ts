@@ -30,3 +30,6 @@ function destroyWhenWritten(socket: Socket): void {
   if (socket.writableFinished) socket.destroy();
   else socket.once("finish", () => socket.destroy());
 }
+
+/** Faults of a socket reach its owner as 'close'; without a listener they would end the process (R-L9). */
+export function ignoreError(): void {}

@@ -6,9 +6,9 @@ import { createServer as createTlsServer, type Server as TlsServer, type TLSSock
 import { SallyportError } from "@sallyport/shared/errors";
 import type { EngineContext } from "./engine.ts";
 import type { Peer } from "./exchange.ts";
-import { ignoreError } from "./http1-message.ts";
-import { Http1Engine } from "./http1-server.ts";
+import { Http1Engine } from "./http1/engine.ts";
 import { Http2Engine } from "./http2-session.ts";
+import { ignoreError } from "./linger.ts";
 import { MAX_PROXY_HEADER_BYTES, parseProxyHeader } from "./proxy-protocol.ts";
 import type { IngressListenerOptions, ListenAddress, RefusedConnection } from "./server.ts";
 import { CertificateStore, type Certificate } from "./tls.ts";

@@ -28,7 +28,6 @@ export type RefusalCode =
   | "ERR_METHOD_NOT_ALLOWED"
   | "ERR_METHOD_UNKNOWN"
   | "ERR_EXPECT"
-  | "ERR_UPGRADE_PIPELINED"
   | "ERR_HOST_UNKNOWN"
   | "ERR_ACCESS_DENIED"
   | "ERR_LOGIN_REQUIRED"
@@ -145,7 +144,6 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
   }),
   ERR_UPGRADE_KEY: malformed("The key of the WebSocket handshake is missing or not valid."),
   ERR_UPGRADE_BODY: malformed("A WebSocket handshake has no body."),
-  ERR_UPGRADE_PIPELINED: malformed("A WebSocket handshake came before the answer to an earlier request on the same connection."),
   ERR_METHOD_NOT_ALLOWED: malformed("This method is never passed on.", {
     status: 405,
     title: "Method not allowed",

@@ -2,11 +2,8 @@ import { request as httpsRequest } from "node:https";
 import { connect as tlsConnect, type TLSSocket } from "node:tls";
 import { once } from "node:events";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { systemClock } from "@sallyport/shared/clock";
+import { ManualClock, systemClock } from "@sallyport/shared/clock";
 import { Secret } from "@sallyport/shared/secret";
-import { Http1Engine } from "./http1-server.ts";
-import { BodyWatch } from "./engine.ts";
-import { DEFAULT_LIMITS } from "./limits.ts";
 import { createIngressServer, refuseInsecureParser, sourceOf, type RefusedConnection } from "./server.ts";
 import { answer, Exchanges, makeCertificate, RawVisitor, startServer, stopServers } from "./test-support.ts";
 import type { Certificate } from "./tls.ts";
@@ -171,21 +168,24 @@ describe("time limits", () => {
     expect(await new RawVisitor(port).send(GET).all()).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it("do not exist for whole requests (R-I3)", () => {
-    const bodyWatch = new BodyWatch(systemClock, 60_000);
-    const context = {
-      limits: DEFAULT_LIMITS,
-      clock: systemClock,
-      bodyWatch,
-      onExchange: answer,
-      onRefused: () => {},
-      onFault: () => {},
-      newRequestId: () => "",
-      stopping: () => false,
-    };
-    const engine = new Http1Engine(context);
-    expect(engine.timeouts).toEqual({ headersTimeout: 15_000, requestTimeout: 0, timeout: 0 });
-    engine.drain();
+  it("do not exist for whole requests (R-I3): a body and an answer that take hours arrive", async () => {
+    const clock = new ManualClock();
+    const exchanges = new Exchanges();
+    const { port } = await startServer({ onExchange: exchanges.onExchange, clock });
+    const visitor = new RawVisitor(port).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300\r\n\r\n");
+    const { exchange, recorder } = await exchanges.at(0);
+    exchange.resume();
+    for (let i = 1; i <= 300; i++) {
+      visitor.send("x");
+      await recorder.until(() => recorder.bytes === i);
+      clock.advance(50_000);
+    }
+    exchange.sendHead(200, [], false);
+    clock.advance(10 * 3_600_000);
+    exchange.write(Buffer.from("late"));
+    exchange.end();
+    expect(await visitor.until(/late/)).toMatch(/^HTTP\/1\.1 200 /);
+    visitor.socket.destroy();
   });
 });
 

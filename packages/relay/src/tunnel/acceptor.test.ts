@@ -65,7 +65,9 @@ async function startEndpoint(): Promise<Endpoint> {
     onEvent: (event) => void events.push(event),
   });
   const server = createServer().listen(0, "127.0.0.1");
-  server.on("upgrade", (request, socket) => acceptor.upgrade(request, socket, "127.0.0.1"));
+  server.on("upgrade", ({ method = "", url: target = "", rawHeaders: fields }, socket) =>
+    acceptor.upgrade({ method, target, fields }, socket, "127.0.0.1"),
+  );
   await once(server, "listening");
   stack.push(
     () => server.close(),

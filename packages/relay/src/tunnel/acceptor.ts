@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "@sallyport/shared/clock";
 import { ed25519PublicKey } from "@sallyport/shared/credential-file";
+import type { Fields } from "@sallyport/shared/http/fields";
 import type { BufferBudget } from "@sallyport/shared/mux/budget";
 import { DEFAULT_MUX_LIMITS, MuxConnection, type CloseCause } from "@sallyport/shared/mux/connection";
 import { wsTransport, WS_LIMITS } from "@sallyport/shared/mux/ws-transport";
@@ -67,6 +68,13 @@ export interface AcceptorOptions {
 /** Why an upgrade request is answered without a WebSocket. */
 export type TunnelRefusal = { readonly status: 400; readonly detail: string } | { readonly status: 503; readonly retryAfterS: number };
 
+/** The head of the request, as it was received. */
+export interface UpgradeRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly fields: Fields;
+}
+
 interface Known extends KnownCredential {
   readonly id: string;
 }
@@ -98,7 +106,7 @@ export class TunnelAcceptor {
   }
 
   /** Takes over the socket of a judged upgrade request. */
-  upgrade(request: IncomingMessage, socket: Duplex, address: string): void {
+  upgrade(request: UpgradeRequest, socket: Duplex, address: string): void {
     this.#pending++;
     this.#pendingByAddress.set(address, (this.#pendingByAddress.get(address) ?? 0) + 1);
     let counted = true;
@@ -111,7 +119,7 @@ export class TunnelAcceptor {
       else this.#pendingByAddress.set(address, left);
     };
     socket.on("close", done);
-    this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket) => {
+    this.#server.handleUpgrade(asMessage(request), socket, Buffer.alloc(0), (webSocket) => {
       this.#handshake(webSocket, address)
         .catch((error: unknown) => this.#options.onEvent({ type: "fault", connection: undefined, error }))
         .finally(done);
@@ -292,4 +300,11 @@ export class TunnelAcceptor {
     }
     return ++this.#admittedThisSecond <= MAX_HANDSHAKES_PER_SECOND;
   }
+}
+
+/** `ws` looks at the method, the target and the fields of the handshake, which the canonical reading has judged before. */
+function asMessage({ method, target, fields }: UpgradeRequest): IncomingMessage {
+  const headers = new Map<string, string>();
+  for (let i = 0; i < fields.length; i += 2) headers.set((fields[i] as string).toLowerCase(), fields[i + 1] as string);
+  return { method, url: target, headers: Object.fromEntries(headers) } as IncomingMessage;
 }

@@ -128,8 +128,17 @@ export class ChunkedDecoder {
     if (this.#text === "\r\n") return true;
     const trailers: string[] = [];
     this.trailers = trailers;
-    return readFieldLines(this.#text.slice(0, -2), 0, trailers);
+    return readFieldLines(this.#text.slice(0, -2), 0, trailers) && !holdsFraming(trailers);
   }
+}
+
+/** A length behind the body is there to confuse somebody (RFC 9110 section 6.5.1). */
+function holdsFraming(trailers: Fields): boolean {
+  for (let i = 0; i < trailers.length; i += 2) {
+    const name = (trailers[i] as string).toLowerCase();
+    if (name === "content-length" || name === "transfer-encoding") return true;
+  }
+  return false;
 }
 
 function hexDigit(octet: number): number {

@@ -273,6 +273,8 @@ describe("BodyDecoder", () => {
     "20000000000000\r\n",
     "ffffffffffffffff\r\n",
     "0\r\nX Y\r\n\r\n",
+    "0\r\nContent-Length: 5\r\n\r\n",
+    "0\r\nX: a\r\ntransfer-encoding: chunked\r\n\r\n",
     "0\r\nX: a\n\r\n",
     "0\r\nX: a\r\n b\r\n\r\n",
     "0\r\n: a\r\n\r\n",

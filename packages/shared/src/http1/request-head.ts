@@ -11,7 +11,7 @@ export interface RequestHead {
   readonly httpVersion: "1.0" | "1.1";
   /** A token, as received. */
   readonly method: string;
-  /** Visible octets, as received; not yet judged. */
+  /** Visible ASCII, as received; not yet judged. */
   readonly target: string;
   readonly fields: Fields;
   readonly framing: Exclude<Framing, { readonly kind: "refused" }>;
@@ -33,8 +33,8 @@ const NO_FRAMING: RequestHead["framing"] = Object.freeze({ kind: "none" });
 const SPACE = 0x20;
 /** SP, "HTTP/1.x", CRLF. */
 const VERSION_LENGTH = 11;
-/** Visible ASCII and obs-text. Which of them a target may hold is judged with the path (R-A7). */
-const NOT_TARGET = /[^\x21-\x7e\x80-\xff]/g;
+/** Visible ASCII, as RFC 3986 has it. Which of it a target may hold is judged with the path (R-A7). */
+const NOT_TARGET = /[^\x21-\x7e]/g;
 
 /** @param text as {@link HeadBuffer.push} gives it; an empty line before the request line is allowed (RFC 9112 section 2.2). */
 export function parseRequestHead(text: string): RequestHeadResult {

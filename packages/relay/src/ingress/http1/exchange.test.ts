@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { EngineRefusal } from "./engine.ts";
-import { answer, Exchanges, RawVisitor, startServer, stopServers } from "./test-support.ts";
+import type { EngineRefusal } from "../engine.ts";
+import { answer, Exchanges, RawVisitor, startServer, stopServers } from "../test-support.ts";
 
 afterEach(stopServers);
 
