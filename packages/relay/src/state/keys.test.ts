@@ -173,7 +173,7 @@ describe("the manifest", () => {
 });
 
 describe("the key for origins written for Cloudflare Access", () => {
-  test("is made when it is needed first, once, and is in no manifest and no key set of ours", () => {
+  test("is made when it is needed first, once; the root vouches for it, and our own key set stays as it is", () => {
     keys.maintain();
     expect(keys.published("access")).toEqual([]);
     const ours = keys.jwks();
@@ -182,9 +182,27 @@ describe("the key for origins written for Cloudflare Access", () => {
     const [key, ...more] = keys.published("access");
     expect([key?.algorithm, more]).toEqual(["RS256", []]);
     expect(keys.jwks()).toEqual(ours);
-    expect([...manifest().keys.keys()]).not.toContain(key?.kid);
+    expect(manifest().keys.get(key?.kid ?? "")).toMatchObject({ alg: "RS256" });
     reopen();
     expect(keys.signingKey("access").kid).toBe(key?.kid);
+  });
+
+  test("with the root offline, signs nothing until the root has signed the manifest that names it (R-K5)", () => {
+    const rootKey = keys.takeRootOffline();
+    keys.ensure("access");
+    expect(() => keys.signingKey("access")).toThrow(expect.objectContaining({ code: "ERR_KEYS_NONE" }));
+    expect(keys.signingKey("assertion").kid).toBeDefined();
+    const toSign = keys.manifestToSign() ?? "";
+    keys.adoptManifest(`${toSign}.${sign(null, Buffer.from(toSign), rootKey).toString("base64url")}`);
+    expect(manifest().keys.has(keys.signingKey("access").kid)).toBe(true);
+  });
+
+  test("that is revoked leaves the manifest at once", () => {
+    keys.ensure("access");
+    const revoked = keys.signingKey("access").kid;
+    keys.revoke(revoked);
+    expect([...manifest().keys.keys()]).not.toContain(revoked);
+    expect(manifest().keys.has(keys.signingKey("access").kid)).toBe(true);
   });
 
   test("is published an hour before it signs, like the others", () => {
