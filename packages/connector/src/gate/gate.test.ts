@@ -105,7 +105,7 @@ function ready(): Bench {
   return made;
 }
 
-describe("an assertion", () => {
+describe("an assertion (R-G4, R-K5)", () => {
   test("by a key of the manifest lets the stream through, ES256 and RS256", () => {
     const { clock, check } = ready();
     expect(check(token(clock))).toMatchObject({ kind: "allowed", claims: { kind: "person", subject: "corp|1" } });
@@ -259,7 +259,7 @@ describe("the assertion of the Cloudflare Access contract", () => {
   });
 });
 
-describe("the key manifest", () => {
+describe("the key manifest (R-K5)", () => {
   test("is needed: without one everything is refused", () => {
     const { clock, check } = bench();
     expect(check(token(clock))).toEqual({ kind: "refused", reason: "no valid key manifest" });

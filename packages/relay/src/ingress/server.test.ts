@@ -65,7 +65,7 @@ describe("TLS", () => {
     }
   });
 
-  it("refuses a protocol that it does not speak, and the process lives", async () => {
+  it("refuses a protocol that it does not speak, and the process lives (R-L9)", async () => {
     const refused: RefusedConnection[] = [];
     const { port } = await startServer({
       ...tls(certificate),
@@ -146,7 +146,7 @@ describe("TLS", () => {
 });
 
 describe("time limits", () => {
-  it("end a head that does not come to its end, on plain HTTP and behind the ALPN dispatch", async () => {
+  it("end a head that does not come to its end, on plain HTTP and behind the ALPN dispatch (R-L1)", async () => {
     const limits = { headerTimeoutMs: 100 };
     const plain = await startServer({ onExchange: answer, limits });
     const secure = await startServer({ ...tls(certificate), onExchange: answer, limits });
@@ -156,7 +156,7 @@ describe("time limits", () => {
     expect(await collect(socket)).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it("end connections that never say anything: TCP, TLS, HTTP/2", async () => {
+  it("end connections that never say anything: TCP, TLS, HTTP/2 (R-L1)", async () => {
     const limits = { headerTimeoutMs: 100 };
     const plain = await startServer({ onExchange: answer, limits });
     const secure = await startServer({ ...tls(certificate), onExchange: answer, limits });
@@ -166,7 +166,7 @@ describe("time limits", () => {
     expect(silent.map(({ received }) => received)).toEqual(["", ""]);
   });
 
-  it("end idle keep-alive connections", async () => {
+  it("end idle keep-alive connections (R-L1)", async () => {
     const { port } = await startServer({ onExchange: answer, limits: { keepAliveTimeoutMs: 50 } });
     expect(await new RawVisitor(port).send(GET).all()).toMatch(/^HTTP\/1\.1 200 /);
   });
@@ -190,7 +190,7 @@ describe("time limits", () => {
 });
 
 describe("connections", () => {
-  it("are bounded per source address and in all; the refused are reported", async () => {
+  it("are bounded per source address and in all; the refused are reported (R-L1)", async () => {
     const refused: RefusedConnection[] = [];
     const { port, server } = await startServer({
       onExchange: answer,
@@ -335,7 +335,7 @@ describe("closing", () => {
 });
 
 describe("faults", () => {
-  it("in the owner of an exchange are reported, answered with 500 or cut, and end nothing else", async () => {
+  it("in the owner of an exchange are reported, answered with 500 or cut, and end nothing else (R-L9)", async () => {
     let count = 0;
     const faults: unknown[] = [];
     const { port } = await startServer({

@@ -57,7 +57,7 @@ describe("keys", () => {
     }).toEqual(before);
   });
 
-  test("have one purpose each", () => {
+  test("have one purpose each (R-G3)", () => {
     const kids = (["assertion", "token", "record"] as const).map((purpose) => keys.signingKey(purpose).kid);
     expect(new Set(kids).size).toBe(3);
     expect(keys.verificationKeys("assertion").has(keys.signingKey("token").kid)).toBe(false);
@@ -74,7 +74,7 @@ describe("keys", () => {
     await expect(compactVerify(`${input}.${signature}`, await importJWK(jwk as object, "ES256"))).resolves.toBeDefined();
   });
 
-  test("rotate by command: published first, signing an hour later, the old one kept until its tokens are over", () => {
+  test("rotate by command: published first, signing an hour later, the old one kept until its tokens are over (R-G6)", () => {
     const old = keys.signingKey("assertion").kid;
     const next = keys.rotate("assertion").key.kid;
     expect(keys.jwks().keys.map((key) => key.kid)).toEqual([old, next]);
@@ -87,7 +87,7 @@ describe("keys", () => {
     expect(keys.verificationKeys("assertion").has(old)).toBe(false);
   });
 
-  test("rotate by themselves: in a year some key always signs, is published long enough before, and the list stays short", () => {
+  test("rotate by themselves: in a year some key always signs, is published long enough before, and the list stays short (R-G6)", () => {
     const publishedSince = new Map<string, number>([[keys.signingKey("assertion").kid, -Infinity]]);
     const signed = new Set<string>();
     for (let hour = 0; hour < 365 * 24; hour += 6) {
@@ -103,7 +103,7 @@ describe("keys", () => {
     expect(keys.list().length).toBeLessThan(4 + 2 * (2 + Math.ceil(KEY_RETENTION_MS / KEY_LIFETIME_MS)));
   });
 
-  test("that are revoked are gone at once, and another signs at once", () => {
+  test("that are revoked are gone at once, and another signs at once (R-G6)", () => {
     const old = keys.signingKey("token").kid;
     const heard: string[] = [];
     keys.onChanged(() => heard.push("changed"));
