@@ -38,6 +38,12 @@ const STEPS: readonly Step[] = [
   { name: "lint canary", kind: "static", remedy: "look at .oxlintrc.json: the linter has gone blind", check: lintCanary },
   { name: "types", kind: "static", remedy: "pnpm build", check: () => tool("tsc", "-b") },
   { name: "unused", kind: "static", remedy: "pnpm exec knip", check: () => tool("knip", "--no-progress") },
+  {
+    name: "requirements",
+    kind: "static",
+    remedy: "pnpm requirements --write",
+    check: () => tool(process.execPath, "scripts/requirements.ts"),
+  },
   { name: "house", kind: "test", remedy: "pnpm exec vitest run --project house", check: () => vitest("house") },
   { name: "unit", kind: "test", remedy: "pnpm unit", check: () => vitest("unit") },
 ];

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test, type TestContext } from "vitest";
 import { need } from "../harness/need.ts";
 import { command, mustRun, Program } from "../harness/program.ts";
 import { eventually, freePort, scratchFolder } from "../harness/scratch.ts";
+import { read } from "../house/tree.ts";
 import { AUTH_HOST, AUTH_URL, type Bed, createBed } from "./support/bed.ts";
 import { SignedIn, signedInOptions } from "./support/signed-in.ts";
 import { ask, expectForwarded } from "./support/visit.ts";
@@ -22,6 +23,15 @@ const AUDIENCE = `https://${HOST}`;
 const PYTHON = "/usr/bin/python3";
 // Debian 12 has it; the minor version of examples/verify/go/go.mod.
 const OLDEST_GO = Number(/^go 1\.(\d+)$/m.exec(readFileSync(join(EXAMPLES, "go", "go.mod"), "utf8"))?.[1]);
+
+/** The example that each block of the document is taken from, by its language. */
+const SHOWN: Readonly<Record<string, string>> = {
+  js: "node.mjs",
+  python: "python.py",
+  go: "go/main.go",
+  nginx: "nginx.conf",
+  caddyfile: "Caddyfile",
+};
 
 const stack = new AsyncDisposableStack();
 const ann = new SignedIn({ subject: "ann", email: "ann@example.com" }, HOST, "other.example.test");
@@ -138,12 +148,11 @@ const VERIFIERS: readonly (readonly [string, Start])[] = [
         // A distribution's Go comes without a C compiler.
         CGO_ENABLED: "0",
         GOPROXY: "off",
-        GOCACHE: join(folder, "cache"),
         GOPATH: join(folder, "path"),
       };
       const version = await mustRun(go, ["version"], { env });
       if (Number(/go1\.(\d+)/.exec(version)?.[1] ?? 0) < OLDEST_GO) context.skip(true, `skipped: needs go 1.${OLDEST_GO} or newer`);
-      await mustRun(go, ["build", "-o", program, "."], { cwd: join(EXAMPLES, "go"), env, timeoutMs: 120_000 });
+      await mustRun(go, ["build", "-o", program, "."], { cwd: join(EXAMPLES, "go"), env, timeoutMs: 240_000 });
       return { command: program, args: [] };
     },
   ],
@@ -167,7 +176,14 @@ async function get(
   return { status: response.status, user: response.headers.get("x-user"), body: await response.text() };
 }
 
-test.for(VERIFIERS)("%s believes what the connector delivered and nothing else", { timeout: 150_000 }, async ([, start], context) => {
+test("what docs/origins.md shows is what is run here", () => {
+  const section = /^### Verifying the assertion\n([\s\S]*?)^###? /m.exec(read("docs/origins.md"))?.[1] ?? "";
+  const shown = [...section.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language = "", text = ""]) => [language, text] as const);
+  expect(shown.map(([language]) => language)).toEqual(Object.keys(SHOWN));
+  for (const [language, text] of shown) expect(readFileSync(join(EXAMPLES, SHOWN[language] ?? ""), "utf8")).toContain(text);
+});
+
+test.for(VERIFIERS)("%s believes what the connector delivered and nothing else", { timeout: 300_000 }, async ([, start], context) => {
   await using own = new AsyncDisposableStack();
   const port = await startVerifier(own, await start(context, own, scratchFolder(own)));
   const good = await get(port, { "Sallyport-Jwt-Assertion": await delivered(HOST), "X-User": "root" });
@@ -183,19 +199,37 @@ test.for(VERIFIERS)("%s believes what the connector delivered and nothing else",
   }
 });
 
+/** An origin behind a proxy, which is told a user by X-User and believes it. */
+async function startOrigin(own: AsyncDisposableStack, told: (user: unknown) => void): Promise<number> {
+  const origin = createServer((request, response) => {
+    // What an origin that reads `_` as `-` believes.
+    told(request.headers["x_user"] ?? request.headers["x-user"]);
+    response.end("page");
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => origin.listen(port, "127.0.0.1", resolve));
+  own.defer(() => void origin.close());
+  return port;
+}
+
+/** Through a proxy that asks a verifier: one request of somebody who is known, and all the others. */
+async function expectGuarded(port: number, seen: readonly unknown[]): Promise<void> {
+  const good = await get(port, { "Sallyport-Jwt-Assertion": await delivered(HOST), "X-User": "root", X_User: "root" });
+  expect([good.status, good.body, seen]).toEqual([200, "page", ["ann%40example.com"]]);
+  for (const [name, token] of await wrong())
+    expect([name, (await get(port, { "Sallyport-Jwt-Assertion": token })).status]).toEqual([name, 403]);
+  expect((await get(port, { "X-User": "root" })).status).toBe(403);
+  expect(seen).toHaveLength(1);
+}
+
 test("nginx lets through whom a verifier knows, and writes X-User itself", { timeout: 60_000 }, async (context) => {
   const [nginx = ""] = need(context, "nginx");
   await using own = new AsyncDisposableStack();
   const folder = scratchFolder(own);
   const verifier = await startVerifier(own, { command: process.execPath, args: [join(EXAMPLES, "node.mjs")] });
   const seen: unknown[] = [];
-  const origin = createServer((request, response) => {
-    seen.push(request.headers["x-user"]);
-    response.end("page");
-  });
-  const [port, originPort] = [await freePort(), await freePort()];
-  await new Promise<void>((resolve) => origin.listen(originPort, "127.0.0.1", resolve));
-  own.defer(() => void origin.close());
+  const originPort = await startOrigin(own, (user) => void seen.push(user));
+  const port = await freePort();
   const server = readFileSync(join(EXAMPLES, "nginx.conf"), "utf8")
     .replace(":8080", `:${port}`)
     .replace(":3000", `:${verifier}`)
@@ -209,12 +243,27 @@ test("nginx lets through whom a verifier knows, and writes X-User itself", { tim
   const user = process.getuid?.() === 0 ? "user root; " : "";
   own.use(new Program({ name: "nginx", command: nginx, args: ["-p", folder, "-c", file, "-g", `${user}worker_processes 1;`] }));
   await eventually(async () => (await get(port, {})).status === 403, { what: "nginx" });
-  const good = await get(port, { "Sallyport-Jwt-Assertion": await delivered(HOST), "X-User": "root" });
-  expect([good.status, good.body, seen]).toEqual([200, "page", ["ann%40example.com"]]);
-  for (const [name, token] of await wrong())
-    expect([name, (await get(port, { "Sallyport-Jwt-Assertion": token })).status]).toEqual([name, 403]);
-  expect((await get(port, { "X-User": "root" })).status).toBe(403);
-  expect(seen).toHaveLength(1);
+  await expectGuarded(port, seen);
+});
+
+test("Caddy lets through whom a verifier knows, and writes X-User itself", { timeout: 60_000 }, async (context) => {
+  const [caddy = ""] = need(context, "caddy");
+  await using own = new AsyncDisposableStack();
+  const folder = scratchFolder(own);
+  const verifier = await startVerifier(own, { command: process.execPath, args: [join(EXAMPLES, "node.mjs")] });
+  const seen: unknown[] = [];
+  const originPort = await startOrigin(own, (user) => void seen.push(user));
+  const port = await freePort();
+  const site = readFileSync(join(EXAMPLES, "Caddyfile"), "utf8")
+    .replace(":8080", `:${port}`)
+    .replace(":3000", `:${verifier}`)
+    .replace(":9090", `:${originPort}`);
+  const file = join(folder, "Caddyfile");
+  writeFileSync(file, `{\n\tadmin off\n}\n${site}`);
+  const env = { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
+  own.use(new Program({ name: "caddy", command: caddy, args: ["run", "--config", file, "--adapter", "caddyfile"], env }));
+  await eventually(async () => (await get(port, {})).status === 403, { what: "caddy" });
+  await expectGuarded(port, seen);
 });
 
 test("a thousand unknown keys make jose ask at most once more", async () => {

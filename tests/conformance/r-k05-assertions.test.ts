@@ -89,6 +89,17 @@ test.each(FORGED)("R-K5: %s: refused by the connector, with a line in its own lo
   expect(logged).toMatchObject({ level: "warn", service: "open" });
 });
 
+test.each<[string, readonly string[]]>([
+  ["an assertion of the Access contract", ["Cf-Access-Jwt-Assertion", "forged", "Cookie", "CF_Authorization=forged"]],
+  ["its cookie", ["Cookie", "a=1; CF_Authorization=forged"]],
+  ["its email", ["Cf-Access-Authenticated-User-Email", "root@example.com"]],
+  ["its email, as CGI reads it", ["cf_access_authenticated_user_email", "root@example.com"]],
+])("R-K5: %s that no key of the manifest signed is refused, also beside a right assertion of ours", async (_name, fields) => {
+  const requests = origin.requests.length;
+  expect(await rogue.open({ fields })).toMatchObject({ reset: "ASSERTION_REFUSED" });
+  expect(origin.requests).toHaveLength(requests);
+});
+
 test("R-K5: a token that was once verified is judged again at each use", async () => {
   const token = rogue.token(rogue.claims());
   expect(await rogue.open({}, { token })).toMatchObject({ status: 200 });

@@ -25,7 +25,7 @@ async function refusalRecorded(relay: Relay, fields: Readonly<Record<string, str
   await eventually(() => relay.records().some(fits), { what: `a record of the refusal ${JSON.stringify(fields)}` });
 }
 
-test("a credential file is private, and its secret never crosses into the relay's state", async () => {
+test("a credential file is private, and its secret never crosses into the relay's state (R-J4)", async () => {
   await using stack = new AsyncDisposableStack();
   const relay = await startRelay(stack, { applications: [{ name: "web" }] });
   const file = await relay.createCredential();

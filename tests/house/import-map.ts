@@ -100,6 +100,12 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   },
   {
     files: PRODUCT,
+    except: [`${RELAY}state/backup.ts`, `${RELAY}authn/service-token-format.ts`],
+    forbidden: ["node:zlib"],
+    why: "nothing that a stranger sends is ever decompressed (R-L5): backups are the operator's own, and a token needs a checksum only",
+  },
+  {
+    files: PRODUCT,
     except: [`${RELAY}state/`],
     forbidden: ["node:sqlite"],
     why: "one writer, one schema: only state knows that there is a database",

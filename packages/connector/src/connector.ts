@@ -11,7 +11,8 @@ import type { StreamHandler } from "@sallyport/shared/mux/stream";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 import { type OpenHead, StreamKind } from "@sallyport/shared/protocol/head";
 import type { ConnectorConfig } from "./config/types.ts";
-import type { StreamGate } from "./gate/gate.ts";
+import type { StreamGate, Verdict } from "./gate/gate.ts";
+import { unmetDemand } from "./gate/require.ts";
 import { type AdminListener, listenAdmin } from "./observe/admin.ts";
 import { errorFields, type Logger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -235,10 +236,13 @@ class RunningConnector implements Connector {
   }
 
   readonly #accept: AcceptStream = (stream, open, end, assertion) => {
-    const verdict = this.#options.gate.check(assertion, open);
+    const verdict = this.#judge(assertion, open);
     const known = this.#config.services.has(open.service) ? open.service : "unknown";
     this.#metrics.streamOpened(known, verdict.kind === "allowed" ? "accepted" : "refused");
-    if (verdict.kind === "allowed") return this.#router.accept(stream, withAssertion(open, verdict.forward ? assertion : undefined), end);
+    if (verdict.kind === "allowed") {
+      const token = verdict.claims.kind === "bypass" ? undefined : assertion;
+      return this.#router.accept(stream, withAssertion(open, token), end);
+    }
     // The local audit line of R-K5: this machine's own record that somebody tried.
     this.#options.logger.warn(
       { [LogField.service]: open.service, [LogField.streamId]: stream.id, [LogField.reason]: verdict.reason },
@@ -247,6 +251,17 @@ class RunningConnector implements Connector {
     stream.reset(ResetCode.ASSERTION_REFUSED, { text: verdict.reason });
     return DEAF;
   };
+
+  /** The relay's proof first, then what whoever runs this connector demands beside it (T16). */
+  #judge(assertion: string | undefined, open: OpenHead): Verdict {
+    const verdict = this.#options.gate.check(assertion, open);
+    if (verdict.kind === "refused") return verdict;
+    for (const requirement of this.#config.requirements.get(open.service) ?? []) {
+      const unmet = unmetDemand(requirement, verdict.claims);
+      if (unmet !== undefined) return { kind: "refused", reason: `local require: ${unmet}` };
+    }
+    return verdict;
+  }
 
   #noticed(notice: RelayNotice): void {
     this.#log.clock(notice);

@@ -462,7 +462,11 @@ describe("with a one-time PIN", () => {
   it("a wrong code can be tried again, an old one has to be asked for again", async () => {
     const code = await browser.submit(await browser.go(relay.url("notes")), { email: "ann@example.com" });
     const wrong = await browser.submit(code, { pin: "1" });
-    expect(wrong.body).toContain("You have 2 tries left");
+    expect([wrong.status, wrong.headers["retry-after"]]).toEqual([403, "4"]);
+    expect(wrong.body).toContain("You have 2 tries left. Wait 4 seconds before the next.");
+    const early = await browser.submit(wrong, { pin: "999999" });
+    expect([early.status, early.headers["retry-after"]]).toEqual([429, "7"]);
+    expect(early.body).toContain("too soon");
     expect((await browser.submit(wrong, { pin: "000000" })).body).toContain("Get a new one");
     expect((await browser.submit(wrong, { pin: "424242" })).status).toBe(LET_IN);
   });
@@ -474,6 +478,25 @@ describe("with a one-time PIN", () => {
     const page = await browser.submit(code, { pin: "424242" });
     expect([page.status, page.headers["sallyport-error"]]).toEqual([400, "ERR_LOGIN_STATE"]);
     expect(browser.cookie("auth", "Sallyport_Session")).toBeUndefined();
+  });
+
+  it("both forms need the token of this browser, each its own (R-H4)", async () => {
+    const form = await browser.go(relay.url("notes", "/deep"));
+    const token = (page: Page): string => /name="token" value="([^"]+)"/.exec(page.body)?.[1] ?? "";
+    const stranger = await new Browser().go(relay.url("notes"));
+    for (const wrong of ["", token(stranger), "x"]) {
+      const page = await browser.submit(form, { email: "ann@example.com", token: wrong });
+      expect([page.status, pins.sent.size]).toEqual([403, 0]);
+      // Shown again with the address and this browser's own token: it goes on from there.
+      expect(page.body).toContain('value="ann@example.com"');
+      expect(token(page)).toBe(token(form));
+    }
+    const code = await browser.submit(form, { email: "ann@example.com" });
+    for (const wrong of ["", token(form)]) {
+      const page = await browser.submit(code, { pin: "424242", token: wrong });
+      expect([page.status, page.headers["sallyport-error"]]).toEqual([403, "ERR_LOGIN_FORM"]);
+    }
+    expect((await browser.submit(code, { pin: "424242" })).url).toBe(relay.url("notes", "/deep"));
   });
 
   it("both forms are taken from this site only, and are bounded (R-H4)", async () => {

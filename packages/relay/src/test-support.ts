@@ -76,7 +76,7 @@ export class TestIdp implements RedirectProvider {
   }
 }
 
-/** Every PIN is 424242. */
+/** Every PIN is 424242; 000000 is one that is over, 999999 one that comes too soon. */
 export class TestPins implements PinProvider {
   readonly kind = "pin" as const;
   readonly name: string = "email";
@@ -94,7 +94,8 @@ export class TestPins implements PinProvider {
   check(challengeId: string, pin: string): PinChecking {
     const email = this.sent.get(challengeId);
     if (email === undefined || pin === "000000") return { kind: "over" };
-    if (pin !== "424242") return { kind: "wrong", triesLeft: 2 };
+    if (pin === "999999") return { kind: "early", retryAfterS: 7 };
+    if (pin !== "424242") return { kind: "wrong", triesLeft: 2, retryAfterS: 4 };
     this.sent.delete(challengeId);
     const subject = email.split("@")[0] as string;
     return { kind: "login", login: loginOf(subject, { refreshToken: undefined, providerSessionId: undefined }) };

@@ -28,7 +28,7 @@ test("a token by a known key is verified, ES256 and RS256", () => {
   });
 });
 
-describe("R-G1: one algorithm per key", () => {
+describe("R-G1, R-L5: one algorithm per key", () => {
   const unsigned = (alg: string): string => `${encode({ ...HEADER, alg })}.${encode({ sub: "u" })}.`;
   const hmac = (secret: string | Buffer): string => {
     const input = `${encode({ ...HEADER, alg: "HS256" })}.${encode({ sub: "u" })}`;

@@ -71,7 +71,7 @@ describe("a key manifest", () => {
     }
   });
 
-  test("of a lower version, expired, or from the future is refused", () => {
+  test("of a lower version, expired, or from the future is refused (R-K5)", () => {
     const token = signManifest(manifest, root.privateKey);
     expect(verifyManifest(token, root.publicKey, NOW, 8)).toEqual({ kind: "invalid", problem: "rolled-back" });
     expect(verifyManifest(token, root.publicKey, NOW + MANIFEST_LIFETIME_MS, 0)).toEqual({ kind: "invalid", problem: "expired" });

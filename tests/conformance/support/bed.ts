@@ -216,7 +216,7 @@ async function startConnector(bed: Bed, options: BedOptions, forward: string): P
       check: (token, head) => {
         const verdict = gate.check(token, head);
         bed.opened.push(head as OpenHead);
-        bed.verdicts.push(verdict.kind === "allowed" ? `allowed forward=${verdict.forward}` : verdict.reason);
+        bed.verdicts.push(verdict.kind === "allowed" ? `allowed forward=${verdict.claims.kind !== "bypass"}` : verdict.reason);
         return verdict;
       },
     },

@@ -123,7 +123,7 @@ describe("token files", () => {
     expect(() => statSync(file)).toThrow();
   });
 
-  it("a file of another host, a damaged one, or one that others can read is not used", () => {
+  it("a file of another host, a damaged one, or one that others can read is not used (R-J4)", () => {
     const url = new URL("https://a.example.com");
     const file = files.save(token("https://a.example.com/"));
     const text = readFileSync(file, "utf8");

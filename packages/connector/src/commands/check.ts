@@ -29,6 +29,7 @@ const NO_SERVICES: ConnectorConfig = {
   ca: undefined,
   proxy: { kind: "environment" },
   services: new Map(),
+  requirements: new Map(),
 };
 
 export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {

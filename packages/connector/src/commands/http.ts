@@ -49,6 +49,7 @@ export async function http(
     ca,
     proxy: { kind: "environment" },
     services: options.service === undefined ? new Map() : new Map([[options.service, service]]),
+    requirements: new Map(),
   };
   const found = credentialOrExplain(options.credential, config, io);
   if (found === undefined) return ExitCode.USAGE;

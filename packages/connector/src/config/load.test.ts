@@ -55,6 +55,46 @@ services:
     });
   });
 
+  test("require for one service and for all, in the spelling in which names are compared", () => {
+    const { requirements } = loaded(`
+require: { kinds: [person] }
+services:
+  wiki:
+    url: 3000
+    require:
+      applications: [ https://Wiki.example.com:443/, https://example.com/wiki/ ]
+      emails: [ Ann@EXAMPLE.com ]
+      emailDomains: [ EXAMPLE.com ]
+  grafana: 3001
+`);
+    const all = { kinds: new Set(["person"]), applications: undefined, groups: undefined, emails: undefined, emailDomains: undefined };
+    const own = {
+      kinds: undefined,
+      applications: new Set(["https://wiki.example.com", "https://example.com/wiki"]),
+      groups: undefined,
+      emails: new Set(["Ann@example.com"]),
+      emailDomains: new Set(["example.com"]),
+    };
+    expect([...requirements]).toEqual([
+      ["wiki", [all, own]],
+      ["grafana", [all]],
+    ]);
+  });
+
+  test.each([
+    ["{}", "demands nothing"],
+    ["{ groups: [] }", "expected at least 1 entries"],
+    ["{ kinds: [admin] }", "not a kind of caller"],
+    ["{ kind: [person] }", 'unknown key "kind"'],
+    ["{ emails: [example.com] }", "expected a mail address"],
+    ['{ emailDomains: ["@example.com"] }', "expected a mail domain"],
+    ["{ applications: [wiki] }", "expected the public URL of an application"],
+    ["{ applications: ['https://wiki.example.com/?q'] }", "expected the public URL of an application"],
+    ["[ eng ]", "expected a mapping"],
+  ])("but not require: %s", (written, message) => {
+    expect(shown(`services: { wiki: { url: 3000, require: ${written} } }`)).toContain(message);
+  });
+
   test("the example that comes with the project", () => {
     expect(
       parseConfig("connector.yaml", readFileSync(new URL("../../../../examples/connector.yaml", import.meta.url), "utf8"), {}).kind,

@@ -21,7 +21,7 @@ function credentialFile(mode: number): string {
   return path;
 }
 
-describe("the credential file", () => {
+describe("the credential file (R-J4)", () => {
   test.each([0o600, 0o400])("is read with mode %i", (mode) => {
     const path = credentialFile(mode);
     expect(findCredential({ kind: "file", path }, {})).toMatchObject({ kind: "found", path, credential: { tunnel: "office" } });
@@ -56,7 +56,7 @@ describe("the credential file", () => {
   });
 });
 
-describe("the folder of a configuration", () => {
+describe("the folder of a configuration (R-J4)", () => {
   test("is refused when every user may write there", () => {
     const open = join(folder, "open");
     mkdirSync(open);

@@ -14,9 +14,11 @@ import {
   parseOriginUrl,
   type ServiceOptions,
 } from "../origin/options.ts";
+import type { Requirement } from "../gate/require.ts";
 import { isLoopbackHost } from "../tunnel/lookup.ts";
 import { type Environment, parseProxyUrl, type ProxySetting } from "../tunnel/proxy.ts";
 import type { ConfigPath, Finding } from "./problem.ts";
+import { requirementOf, type WrittenRequirement } from "./require-schema.ts";
 import type { WrittenConfig } from "./schema.ts";
 import type { WrittenHeaderValue, WrittenService } from "./service-schema.ts";
 import type { ConnectorConfig, CredentialSource } from "./types.ts";
@@ -55,6 +57,9 @@ export class Resolver {
       ca: written.ca === undefined ? undefined : this.#authorities(written.ca.file, ["ca"]),
       proxy: this.#proxy(written.proxy),
       services: new Map(Object.entries(written.services).map(([name, service]) => [name, this.#service(service, ["services", name])])),
+      requirements: new Map(
+        Object.entries(written.services).map(([name, { require }]) => [name, requirementsOf(written.require, require)]),
+      ),
     };
   }
 
@@ -243,6 +248,10 @@ export class Resolver {
   #findings(code: Finding["code"], path: ConfigPath, message: string, remedy: string): void {
     this.findings.push({ path, code, message, remedy });
   }
+}
+
+function requirementsOf(...written: readonly (WrittenRequirement | undefined)[]): readonly Requirement[] {
+  return written.flatMap((one) => (one === undefined ? [] : [requirementOf(one)]));
 }
 
 function isTcp(origin: OriginAddress): boolean {

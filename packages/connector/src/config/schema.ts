@@ -3,6 +3,7 @@
 import { relayOrigin } from "@sallyport/shared/credential-file";
 import { z } from "zod";
 import { parseProxyUrl } from "../tunnel/proxy.ts";
+import { requireSchema, type WrittenRequirement } from "./require-schema.ts";
 import { SERVICE_NAME, serviceSchema, type WrittenService } from "./service-schema.ts";
 import { fileReference, fits, type Reference, reference, socketAddress, type SocketAddress, strict, textValue } from "./values.ts";
 
@@ -70,6 +71,7 @@ export interface WrittenConfig {
   readonly admin?: { readonly address: SocketAddress } | undefined;
   readonly ca?: { readonly file: string } | undefined;
   readonly proxy?: WrittenProxy | undefined;
+  readonly require?: WrittenRequirement | undefined;
   readonly services: Readonly<Record<string, WrittenService>>;
 }
 
@@ -91,6 +93,7 @@ export const configSchema: z.ZodType<WrittenConfig, unknown> = strict({
   proxy: proxy
     .optional()
     .meta({ description: "HTTP CONNECT proxy on the way to the relay. Default: HTTPS_PROXY and NO_PROXY of the environment." }),
+  require: requireSchema.optional().meta({ description: "Who may reach any service, whatever the relay allows: every key has to be met." }),
   services: services.meta({
     description: "The allow list: names that the relay may ask for, and where each leads. Nothing else is ever dialled.",
   }),

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { headerEditProblem, parseOriginUrl, prefixProblem } from "../origin/options.ts";
+import { requireSchema, type WrittenRequirement } from "./require-schema.ts";
 import { duration, durationOrNone, fileReference, fits, type Reading, type Reference, reference, strict, textValue } from "./values.ts";
 
 const MAX_ORIGINS = 64;
@@ -139,6 +140,9 @@ const longForm = strict({
   healthCheck: healthCheck
     .optional()
     .meta({ description: "Checks each origin; one that fails gets no requests while another is healthy." }),
+  require: requireSchema
+    .optional()
+    .meta({ description: "Who may reach this service, whatever the relay allows: every key has to be met." }),
 });
 
 /** A service as written, values read, references not yet followed. Defaults are origin/options.ts's. */
@@ -163,6 +167,7 @@ export interface WrittenService {
   readonly stripPrefix?: string | undefined;
   readonly addPrefix?: string | undefined;
   readonly healthCheck?: WrittenHealthCheck | undefined;
+  readonly require?: WrittenRequirement | undefined;
 }
 
 export interface WrittenHealthCheck {

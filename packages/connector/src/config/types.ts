@@ -1,6 +1,7 @@
 // The configuration a connector runs with: every reference followed, every default filled in. Immutable; a reload
 // makes a new one.
 
+import type { Requirement } from "../gate/require.ts";
 import type { ServiceOptions } from "../origin/options.ts";
 import type { ProxySetting } from "../tunnel/proxy.ts";
 import type { SocketAddress } from "./values.ts";
@@ -20,6 +21,8 @@ export interface ConnectorConfig {
   readonly ca: string | undefined;
   readonly proxy: ProxySetting;
   readonly services: Services;
+  /** Demands per service, its own and those for all; every one has to be met. No entry: none. */
+  readonly requirements: ReadonlyMap<string, readonly Requirement[]>;
 }
 
 /** `path` is absolute, or relative to the working folder. `name` is an environment variable holding the file's text. */

@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { accessSubject } from "@sallyport/shared/access-contract";
 import { ManualClock } from "@sallyport/shared/clock";
 import { generateTunnelKeyPair, type TunnelCredential } from "@sallyport/shared/credential-file";
 import { type ManifestJwk, MANIFEST_LIFETIME_MS, signManifest } from "@sallyport/shared/key-manifest";
@@ -30,7 +31,7 @@ interface Bench {
     version: number,
     more?: { readonly root?: KeyObject; readonly keys?: readonly ManifestJwk[]; readonly nextRoot?: Uint8Array },
   ): string;
-  check(token: string | undefined, service?: string): Verdict;
+  check(token: string | undefined, service?: string, fields?: readonly string[]): Verdict;
 }
 
 function bench(gateOf?: (credential: TunnelCredential, clock: ManualClock) => StreamGate): Bench {
@@ -56,7 +57,7 @@ function bench(gateOf?: (credential: TunnelCredential, clock: ManualClock) => St
         { version, issuedAt: clock.now(), expiresAt: clock.now() + MANIFEST_LIFETIME_MS, keys: more.keys ?? keys, nextRoot: more.nextRoot },
         more.root ?? root,
       ),
-    check: (token, service = "wiki") => gate.check(token, { service }),
+    check: (token, service = "wiki", fields = []) => gate.check(token, { service, fields }),
   };
 }
 
@@ -104,16 +105,19 @@ function ready(): Bench {
   return made;
 }
 
-describe("an assertion", () => {
+describe("an assertion (R-G4, R-K5)", () => {
   test("by a key of the manifest lets the stream through, ES256 and RS256", () => {
     const { clock, check } = ready();
-    expect(check(token(clock))).toEqual({ kind: "allowed", forward: true });
-    expect(check(token(clock, { key: rsa.privateKey }))).toEqual({ kind: "allowed", forward: true });
+    expect(check(token(clock))).toMatchObject({ kind: "allowed", claims: { kind: "person", subject: "corp|1" } });
+    expect(check(token(clock, { key: rsa.privateKey }))).toMatchObject({ kind: "allowed" });
   });
 
-  test("of a bypass lets the stream through but does not go on to the origin", () => {
+  test("of a bypass lets the stream through, about nobody", () => {
     const { clock, check } = ready();
-    expect(check(token(clock, { claims: { kind: "bypass", sub: undefined } }))).toEqual({ kind: "allowed", forward: false });
+    expect(check(token(clock, { claims: { kind: "bypass", sub: undefined, email: "root@example.com", groups: ["root"] } }))).toMatchObject({
+      kind: "allowed",
+      claims: { kind: "bypass", subject: "", email: undefined, groups: [] },
+    });
   });
 
   const seconds = (clock: ManualClock): number => Math.floor(clock.now() / 1_000);
@@ -181,7 +185,81 @@ describe("an assertion", () => {
   });
 });
 
-describe("the key manifest", () => {
+describe("the assertion of the Cloudflare Access contract", () => {
+  const EMAIL = "ann@example.com";
+  const person = (clock: ManualClock): string => token(clock, { claims: { email: EMAIL } });
+  const theirs = (clock: ManualClock, { claims = {}, header = {}, key = rsa.privateKey }: Changed = {}): string =>
+    token(clock, {
+      header: { alg: "RS256", typ: "JWT", kid: "r1", ...header },
+      claims: { type: "app", email: EMAIL, sub: accessSubject("corp|1"), ...claims },
+      key,
+    });
+  const head = (access: string, email: string | null = EMAIL, cookie: string = access): string[] => [
+    ...["Cookie", `a=1; CF_Authorization=${cookie}`, "Cf-Access-Jwt-Assertion", access],
+    ...(email === null ? [] : ["Cf-Access-Authenticated-User-Email", email]),
+  ];
+  interface Changed {
+    readonly claims?: Readonly<Record<string, unknown>>;
+    readonly header?: Readonly<Record<string, unknown>>;
+    readonly key?: KeyObject;
+  }
+
+  test("passes by a key of the manifest, about the person of ours; and about a program", () => {
+    const { clock, check } = ready();
+    expect(check(person(clock), "wiki", head(theirs(clock))).kind).toBe("allowed");
+    const program = token(clock, { claims: { kind: "service", sub: "st_1" } });
+    const named = theirs(clock, { claims: { common_name: "st_1", sub: "", email: undefined } });
+    expect(check(program, "wiki", head(named, null)).kind).toBe("allowed");
+    const international = token(clock, { claims: { email: "jürgen@example.com" } });
+    const encoded = head(theirs(clock, { claims: { email: "jürgen@example.com" } }), "j%C3%BCrgen@example.com");
+    expect(check(international, "wiki", encoded).kind).toBe("allowed");
+  });
+
+  const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  test.each<[string, (clock: ManualClock) => string[], string]>([
+    ["by a key outside of the manifest", (clock) => head(theirs(clock, { key: other.privateKey })), "does not verify"],
+    ["with an unknown kid", (clock) => head(theirs(clock, { header: { kid: "r2" } })), "does not verify"],
+    ["with alg none", (clock) => head(theirs(clock, { header: { alg: "none" } })), "does not verify"],
+    ["that is ours", (clock) => head(person(clock)), "does not verify"],
+    ["that is nonsense", () => head("forged"), "does not verify"],
+    ["of another type of login", (clock) => head(theirs(clock, { claims: { type: "org" } })), "does not verify"],
+    ["that lives an hour", (clock) => head(theirs(clock, { claims: { exp: Math.floor(clock.now() / 1_000) + 3_600 } })), "does not verify"],
+    ["of another relay", (clock) => head(theirs(clock, { claims: { iss: "https://evil.example" } })), "another relay"],
+    ["about another email", (clock) => head(theirs(clock, { claims: { email: "root@example.com" } })), "somebody else"],
+    ["about another subject", (clock) => head(theirs(clock, { claims: { sub: accessSubject("corp|2") } })), "somebody else"],
+    ["about a program", (clock) => head(theirs(clock, { claims: { common_name: "st_1" } })), "somebody else"],
+    ["with another email in the clear", (clock) => head(theirs(clock), "root@example.com"), "somebody else"],
+    ["with an email in the clear that does not decode", (clock) => head(theirs(clock), "%E0%A4%A"), "somebody else"],
+    ["without the email in the clear", (clock) => head(theirs(clock), null), "somebody else"],
+    ["with another cookie", (clock) => head(theirs(clock), EMAIL, "forged"), "contradict"],
+    ["with a second cookie", (clock) => [...head(theirs(clock)), "cookie", "CF_Authorization=forged"], "contradict"],
+    ["without its cookie", (clock) => head(theirs(clock)).slice(2), "contradict"],
+    ["twice", (clock) => [...head(theirs(clock)), "cf-access-jwt-assertion", "forged"], "contradict"],
+    ["with a copy in another spelling", (clock) => [...head(theirs(clock)), "Cf_Access_Jwt_Assertion", "forged"], "contradict"],
+    ["that is a cookie alone", () => ["Cookie", "CF_Authorization=forged"], "contradict"],
+    ["that is a cookie of another spelling alone", () => ["Cookie", "cf_authorization=forged"], "contradict"],
+    ["that is an email alone", () => ["Cf-Access-Authenticated-User-Email", EMAIL], "contradict"],
+  ])("%s is refused beside a good one of ours", (_name, fields, reason) => {
+    const { clock, check } = ready();
+    expect(check(person(clock), "wiki", fields(clock))).toEqual({ kind: "refused", reason: expect.stringContaining(reason) });
+  });
+
+  test("is refused for nobody, is judged by time at each use, and ends with its key", () => {
+    const { clock, check, gate, manifest } = ready();
+    expect(check(token(clock, { claims: { kind: "bypass", sub: undefined } }), "wiki", head(theirs(clock))).kind).toBe("refused");
+    const access = theirs(clock);
+    clock.advance(200_000);
+    expect(check(person(clock), "wiki", head(access)).kind).toBe("allowed");
+    clock.advance(130_000);
+    expect(check(person(clock), "wiki", head(access))).toEqual({ kind: "refused", reason: "Access assertion expired" });
+    const fresh = theirs(clock);
+    expect(check(person(clock), "wiki", head(fresh)).kind).toBe("allowed");
+    gate.takeManifest(manifest(2, { keys: [jwk(ec.publicKey, "k1")] }));
+    expect(check(person(clock), "wiki", head(fresh))).toEqual({ kind: "refused", reason: "Access assertion does not verify" });
+  });
+});
+
+describe("the key manifest (R-K5)", () => {
   test("is needed: without one everything is refused", () => {
     const { clock, check } = bench();
     expect(check(token(clock))).toEqual({ kind: "refused", reason: "no valid key manifest" });

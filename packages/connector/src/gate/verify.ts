@@ -12,16 +12,25 @@ export const MAX_SKEW_MS = 30_000;
 
 export type AssertionKind = "person" | "service" | "bypass";
 
-/** What the gate decides by; the rest is the origin's to read. Times in ms since 1970. */
-export interface AssertionClaims {
+/** From when to when a token is good, in ms since 1970. */
+export interface TokenTimes {
+  readonly issuedAt: number;
+  readonly notBefore: number;
+  readonly expiresAt: number;
+}
+
+/** What the gate decides by; the rest is the origin's to read. */
+export interface AssertionClaims extends TokenTimes {
   readonly issuer: string;
   readonly audience: string;
   readonly tunnel: string;
   readonly service: string;
   readonly kind: AssertionKind;
-  readonly issuedAt: number;
-  readonly notBefore: number;
-  readonly expiresAt: number;
+  /** `<provider>|<subject>` of a person, the service token's id of a program; empty for a bypass. */
+  readonly subject: string;
+  /** Verified, in the spelling in which addresses are compared. */
+  readonly email: string | undefined;
+  readonly groups: readonly string[];
 }
 
 export type AssertionResult =
@@ -47,23 +56,33 @@ export function verifyAssertion(token: string, keys: ReadonlyMap<string, JwsKey>
 }
 
 function readClaims(payload: Readonly<Record<string, unknown>>): AssertionClaims | undefined {
-  const { iss, aud, tunnel, service, kind, iat, nbf, exp, jti, sub } = payload;
+  const { iss, aud, tunnel, service, kind, jti, sub, email, groups } = payload;
   const texts = [iss, aud, tunnel, service, jti, ...(kind === "bypass" ? [] : [sub])];
   if (!texts.every((text) => typeof text === "string" && text !== "")) return undefined;
   if (kind !== "person" && kind !== "service" && kind !== "bypass") return undefined;
-  if (!isNumericDate(iat) || !isNumericDate(nbf) || !isNumericDate(exp)) return undefined;
-  if (exp <= iat || (exp - iat) * 1_000 > MAX_LIFETIME_MS) return undefined;
+  const times = readTimes(payload);
+  if (times === undefined) return undefined;
   const [issuer, audience] = [iss as string, aud as string];
+  const person = kind === "person";
   return {
+    ...times,
     issuer,
     audience,
     tunnel: tunnel as string,
     service: service as string,
     kind,
-    issuedAt: iat * 1_000,
-    notBefore: nbf * 1_000,
-    expiresAt: exp * 1_000,
+    subject: kind === "bypass" ? "" : (sub as string),
+    // Only people have these, and only as what they should be: anything else meets no demand.
+    email: person && typeof email === "string" ? email : undefined,
+    groups: person && Array.isArray(groups) ? groups.filter((group) => typeof group === "string") : [],
   };
+}
+
+/** The times of a token of at most {@link MAX_LIFETIME_MS}, in order; undefined for anything else. */
+export function readTimes({ iat, nbf, exp }: Readonly<Record<string, unknown>>): TokenTimes | undefined {
+  if (!isNumericDate(iat) || !isNumericDate(nbf) || !isNumericDate(exp)) return undefined;
+  if (exp <= iat || (exp - iat) * 1_000 > MAX_LIFETIME_MS) return undefined;
+  return { issuedAt: iat * 1_000, notBefore: nbf * 1_000, expiresAt: exp * 1_000 };
 }
 
 function problem(text: string): AssertionResult {

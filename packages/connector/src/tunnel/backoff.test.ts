@@ -4,7 +4,7 @@ import { Backoff, BACKOFF_CAP_MS, HEALTHY_AFTER_MS, MAX_ASKED_WAIT_MS } from "./
 
 const almostOne = 1 - Number.EPSILON;
 
-describe("Backoff", () => {
+describe("Backoff (R-L8)", () => {
   test("the ceiling starts at one second, doubles and stops at thirty", () => {
     const backoff = new Backoff(() => almostOne);
     const waits = Array.from({ length: 8 }, () => backoff.afterFailure());

@@ -139,7 +139,7 @@ describe("straight to the relay", () => {
     expect(upgrades).toHaveLength(1);
   });
 
-  test("refuses http:// to anything but loopback, for good and without dialling", async () => {
+  test("refuses http:// to anything but loopback, for good and without dialling (R-K3)", async () => {
     expect(await failure("http://auth.example.com")).toMatchObject({ code: "ERR_DIAL_INSECURE", retryable: false });
   });
 
@@ -164,7 +164,7 @@ describe("straight to the relay", () => {
     expect(received).toBe("first");
   });
 
-  test("verifies TLS with a private CA", async () => {
+  test("verifies TLS with a private CA (R-K3)", async () => {
     const { port, upgrades } = await relay(true);
     await attempt(`https://auth.relay.localhost:${port}`, {}, { ca });
     expect(upgrades).toHaveLength(1);
@@ -177,7 +177,7 @@ describe("straight to the relay", () => {
     expect(error.remedy).toContain("--ca");
   });
 
-  test("refuses a certificate for another name, even when Node is told not to verify", async () => {
+  test("refuses a certificate for another name, even when Node is told not to verify (R-K3)", async () => {
     const { port } = await relay(true);
     const before = process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
     process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";

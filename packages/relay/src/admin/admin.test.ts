@@ -37,7 +37,7 @@ async function opened(onError: (error: unknown) => void = () => {}): Promise<Adm
 }
 
 describe("the admin socket", () => {
-  test("is private, answers operations, and is gone when it closes", async () => {
+  test("is private, answers operations, and is gone when it closes (R-L11)", async () => {
     const before = process.umask();
     const socket = await opened();
     expect(process.umask()).toBe(before);
@@ -93,7 +93,7 @@ test("operations run in the command's own process give the same types, and say w
   await expect(client.call("status")).rejects.toMatchObject({ code: "ERR_ADMIN_NOT_RUNNING" });
 });
 
-describe("the admin listener", () => {
+describe("the admin listener (R-L11)", () => {
   let listener: AdminListener;
   let ready = true;
 

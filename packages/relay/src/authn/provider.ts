@@ -77,7 +77,10 @@ export type PinSending =
 
 export type PinChecking =
   | { readonly kind: "login"; readonly login: ProviderLogin }
-  | { readonly kind: "wrong"; readonly triesLeft: number }
+  /** `retryAfterS`: until the next try is looked at; at least 1. */
+  | { readonly kind: "wrong"; readonly triesLeft: number; readonly retryAfterS: number }
+  /** Too soon after a wrong one: not looked at, and no try is used up. */
+  | { readonly kind: "early"; readonly retryAfterS: number }
   /** Too many tries, expired, used, or never sent: ask for a new code. */
   | { readonly kind: "over" };
 

@@ -72,7 +72,7 @@ describe("a service token in its two headers", () => {
     expect(uses).toEqual([]);
   });
 
-  test("tells nothing about a token to who does not hold its secret", () => {
+  test("tells nothing about a token to who does not hold its secret (R-J1)", () => {
     stored = { ...stored, revokedAt: clock.now() };
     expect(refusal(present(clientId, generateSecret()))).toBe("mismatch");
   });
@@ -86,7 +86,7 @@ describe("a service token in its two headers", () => {
     expect(present(clientId, secret).kind).toBe("valid");
   });
 
-  test("of any other text is refused and never throws", () => {
+  test("of any other text is refused and never throws (R-J1)", () => {
     const text = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.constantFrom("", "__proto__", "constructor", "st_", secret.slice(1), `${secret} `, "x".repeat(10_000)),
@@ -116,7 +116,7 @@ describe("a service token over HTTP Basic", () => {
   });
 });
 
-describe("the format of a service token", () => {
+describe("the format of a service token (R-J1)", () => {
   test("is what the generator makes, with secrets that never repeat", () => {
     const made = Array.from({ length: 200 }, generateServiceToken);
     for (const token of made) {

@@ -1,7 +1,8 @@
 // The assertion of the Cloudflare Access contract (A22): what that product's documentation says an origin finds in
 // Cf-Access-Jwt-Assertion, signed with RS256 by a key of its own. Beside the assertion of every application, never in its
-// place: the connector verifies ours. Must not know requests.
+// place: the connector verifies both, and that they are about the same person. Must not know requests.
 
+import { ACCESS_ASSERTION_TYPE, accessSubject } from "@sallyport/shared/access-contract";
 import type { Clock } from "@sallyport/shared/clock";
 import { SignJWT } from "jose";
 import { hash, type KeyObject, randomBytes } from "node:crypto";
@@ -87,7 +88,7 @@ export class AccessAssertionIssuer {
     const nowS = Math.floor(nowMs / 1000);
     const { kid, privateKey } = this.#keys.signingKey("access");
     slot.token = await new SignJWT({ type: "app", ...claimsOf(identity, slot.nonce, country) })
-      .setProtectedHeader({ alg: "RS256", kid, typ: "JWT" })
+      .setProtectedHeader({ alg: "RS256", kid, typ: ACCESS_ASSERTION_TYPE })
       .setIssuer(this.#issuer)
       .setAudience([audience.tag])
       .setIssuedAt(nowS)
@@ -108,11 +109,9 @@ function claimsOf(identity: Identity, nonce: string, country: string | undefined
   return { email: identity.email, identity_nonce: nonce, sub: personUuid(identity), country };
 }
 
-/** The UUID of a person: of the provider's subject, so that it stays when the email changes (RFC 9562 section 5.8). */
+/** The UUID of a person. */
 export function personUuid({ provider, subject }: PersonIdentity): string {
-  const digest = hash("sha256", `${provider}|${subject}`, "hex");
-  const variant = ((Number.parseInt(digest.charAt(16), 16) & 0x3) | 0x8).toString(16);
-  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
+  return accessSubject(`${provider}|${subject}`);
 }
 
 /** The tag that an application has without one in its configuration. @param url its public URL, without trailing slash */

@@ -205,7 +205,7 @@ function factsOf(world: World): RequestFacts {
 
 const outcomeOf = ({ outcome, action }: ReturnType<typeof evaluate>): string => `${outcome} by ${action ?? "nothing"}`;
 
-it("compiled policies decide as the reference does", () => {
+it("compiled policies decide as the reference does (R-N3)", () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(policiesArbitrary, groupsArbitrary, worldArbitrary, (policies, groups, world) => {
@@ -228,7 +228,7 @@ const shuffledPolicy = (policy: PolicyConfig): fc.Arbitrary<PolicyConfig> =>
     .tuple(shuffled(policy.include), shuffled(policy.require ?? []), shuffled(policy.exclude ?? []))
     .map(([include, require, exclude]) => ({ ...policy, include, require, exclude }));
 
-it("the order of policies and of selectors changes nothing of a decision, not even which policy is reported", () => {
+it("the order of policies and of selectors changes nothing of a decision, not even which policy is reported (R-N3)", () => {
   const pair = policiesArbitrary.chain((policies) =>
     fc.tuple(fc.constant(policies), fc.tuple(...policies.map(shuffledPolicy)).chain(shuffled)),
   );
@@ -240,7 +240,7 @@ it("the order of policies and of selectors changes nothing of a decision, not ev
   );
 });
 
-it("a trace agrees with the decision: exactly the deciding policy decides, and no other takes effect before it", () => {
+it("a trace agrees with the decision: exactly the deciding policy decides, and no other takes effect before it (R-M6)", () => {
   fc.assert(
     fc.property(policiesArbitrary, groupsArbitrary, worldArbitrary, (policies, groups, world) => {
       const app = application(policies, groups);

@@ -14,7 +14,7 @@ const people = policy("people", "allow", { include: [{ emailDomain: "example.com
 const programs = policy("programs", "service", { include: [{ serviceToken: "bot" }] });
 const nobody = policy("nobody", "deny", {});
 
-describe("a decision", () => {
+describe("a decision (R-N2)", () => {
   const cases: readonly (readonly [string, readonly PolicyConfig[], typeof ann, string, ReasonCode, string | undefined])[] = [
     ["is deny without policies", [], ann, "deny", "no-policies", undefined],
     [
@@ -107,7 +107,7 @@ describe("a decision", () => {
   });
 });
 
-describe("a fact that is not known", () => {
+describe("a fact that is not known (R-N3)", () => {
   const unknownCountry = facts({ identity: person(), ip: parseIp("192.0.2.1") });
   const germany = [{ country: "DE" }];
 
@@ -139,7 +139,7 @@ describe("a fact that is not known", () => {
   });
 });
 
-describe("a visitor who is not signed in", () => {
+describe("a visitor who is not signed in (R-N3)", () => {
   it("is asked to sign in when a deny policy depends on who it is", () => {
     expect(evaluate(application([people, policy("d", "deny", { include: [{ email: "eve@example.com" }] })]), stranger).outcome).toBe(
       "login",

@@ -14,7 +14,7 @@ const ci = policy("ci", "service", { include: [{ serviceToken: "deploy-bot" }] }
 const app = application([engineers, ci], groups);
 const fromGermany = { ip: parseIp("192.0.2.1"), countryOf: () => "DE" };
 
-describe("a trace", () => {
+describe("a trace (R-M6)", () => {
   it("shows every selector of every policy with its value and what it found", () => {
     const text = renderExplanation(explain(app, facts({ ...fromGermany, identity: person({ authMethods: ["pwd"] }) })));
     expect(text).toBe(`deny: application app, reason no-policy-matched

@@ -8,7 +8,7 @@ function cidr(text: string): Cidr {
   return reading.cidr;
 }
 
-describe("an address", () => {
+describe("an address (R-N5)", () => {
   it.each([
     ["192.0.2.1", "192.0.2.1"],
     ["255.255.255.255", "255.255.255.255"],

@@ -134,7 +134,7 @@ describe("credential", () => {
 });
 
 describe("service-token", () => {
-  test("create shows a secret once that is stored nowhere", async () => {
+  test("create shows a secret once that is stored nowhere (R-J1)", async () => {
     const { secret } = (await runJson("service-token", "create", "ci")) as { secret: string };
     expect(isSecret(secret)).toBe(true);
     const listed = await run("service-token", "list", ...config());

@@ -108,7 +108,7 @@ describe("--request-id", () => {
     folder.write("data/records/records-0000000000000003.jsonl", "{torn");
   });
 
-  test("takes visitor and request from the record, shows what was decided then, and says what the record does not hold", async () => {
+  test("takes visitor and request from the record, shows what was decided then, and says what the record does not hold (R-M6)", async () => {
     expect(await run({ requestId: record.requestId })).toBe(0);
     expect(out).toContain("recorded 2026-01-01T00:00:01.000Z: deny (no-policy-matched), status 403");
     expect(out).toContain("groups, authMethods, claims");

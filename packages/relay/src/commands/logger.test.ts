@@ -26,7 +26,7 @@ test("what is below the level is not written", () => {
   expect(linesOf("json", (logger) => logger.debug("x"))).toEqual([]);
 });
 
-test("no field starts a second line or draws on the terminal", () => {
+test("no field starts a second line or draws on the terminal (R-M1)", () => {
   const evil = "\u001b[2J\r\nlevel=fatal \u2028\u202e";
   for (const format of ["json", "text"] as const) {
     const [line = ""] = linesOf(format, (logger) => logger.info({ evil, [evil]: 1 }, evil));

@@ -72,7 +72,8 @@ export async function loginByPin(provider: PinProvider, terminal: Terminal): Pro
     if (checking.kind === "login") return checking;
     if (checking.kind === "over")
       return { kind: "problem", problem: "refused-by-provider", detail: "too many wrong codes, or the code is too old" };
-    terminal.say(`That is not the code; ${checking.triesLeft} left.\n`);
+    const said = checking.kind === "early" ? "That was too soon" : `That is not the code; ${checking.triesLeft} left`;
+    terminal.say(`${said}. Wait ${checking.retryAfterS} s before the next.\n`);
   }
 }
 

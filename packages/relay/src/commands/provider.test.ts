@@ -107,7 +107,8 @@ group("provider test (A3)", () => {
 
   it("asks for a code until it is right or over", async () => {
     const checks = [
-      { kind: "wrong", triesLeft: 1 },
+      { kind: "wrong", triesLeft: 1, retryAfterS: 2 },
+      { kind: "early", retryAfterS: 1 },
       { kind: "login", login: LOGIN },
     ] as const;
     let next = 0;
@@ -120,7 +121,8 @@ group("provider test (A3)", () => {
     } as const;
     const terminal = person(() => "x");
     expect((await loginByPin(pin, terminal)).kind).toBe("login");
-    expect(terminal.said).toContain("1 left");
+    expect(terminal.said).toContain("1 left. Wait 2 s before the next.");
+    expect(terminal.said).toContain("too soon");
     expect(await loginByPin(pin, terminal)).toMatchObject({ kind: "problem" });
   });
 

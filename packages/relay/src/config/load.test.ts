@@ -80,7 +80,7 @@ limits: { headerTimeout: 15 }
     expect(remedies).toContain(hint);
 });
 
-describe("each kind of mistake is found at its place", () => {
+describe("each kind of mistake is found at its place (R-N1)", () => {
   const base = minimal();
   const without = (line: RegExp): string => base.replace(line, "");
   const cases: readonly (readonly [title: string, yaml: string, code: ConfigCode, place: string])[] = [
@@ -351,7 +351,7 @@ test("of thousands of mistakes the first are listed, and that there are more is 
   expect(problems.at(-1)).toMatchObject({ severity: "error", code: "ERR_CONFIG_TOO_MANY_PROBLEMS" });
 });
 
-test("a file that everybody may write is refused: who writes it decides who may enter", async () => {
+test("a file that everybody may write is refused: who writes it decides who may enter (R-J4)", async () => {
   chmodSync(folder.write("relay.yaml", minimal()), 0o666);
   expect(problemsOf(await folder.load(minimal())).map(({ code }) => code)).toEqual(["ERR_CONFIG_INSECURE"]);
 });
@@ -375,7 +375,7 @@ test("a secret comes from the environment or from a file without its last newlin
   expect(JSON.stringify(result)).not.toMatch(/s3cr3t|p4ss/);
 });
 
-test("no excerpt shows a secret that somebody wrote into the file by mistake", async () => {
+test("no excerpt shows a secret that somebody wrote into the file by mistake (R-J4)", async () => {
   const yaml = minimal(`identityProviders:
   - { type: github, nam: gh, clientId: id, clientSecret: s3cr3t-one }
   - type: one-time-pin

@@ -36,7 +36,7 @@ test("a good file goes live in one call, with its diff", async () => {
   expect(outcomes).toEqual([outcome]);
 });
 
-describe("the old configuration stays live", () => {
+describe("the old configuration stays live (R-N1)", () => {
   test.each([
     ["for a file with a mistake", (): void => void folder.write("relay.yaml", minimal("typo: 1\n")), "refused"],
     ["for a file that is gone", (): void => rmSync(`${folder.path}/relay.yaml`), "refused"],

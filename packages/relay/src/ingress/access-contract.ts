@@ -2,6 +2,7 @@
 // the auth host. Keys for origins, who is signed in for scripts, and the way to the logout page: what /.sallyport/ answers
 // too, under the names that existing origins and pages know. Must not know how keys and sessions are kept.
 
+import { ACCESS_COOKIE } from "@sallyport/shared/access-contract";
 import { readCookie } from "@sallyport/shared/http/cookies";
 import type { Authenticator } from "../authn/authenticate.ts";
 import type { Identity, PersonIdentity } from "../authn/identity.ts";
@@ -12,7 +13,6 @@ import { parseIp } from "../authz/ip.ts";
 import type { CanonicalRequest } from "./canonicalise.ts";
 import type { InFlight } from "./in-flight.ts";
 import { originOf } from "./browser-guard.ts";
-import { ACCESS_COOKIE } from "./origin-identity.ts";
 import { ACCESS_PREFIX } from "./route.ts";
 import type { Runtime } from "./runtime.ts";
 

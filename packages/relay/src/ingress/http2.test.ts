@@ -296,7 +296,7 @@ describe("an HTTP/2 exchange", () => {
 });
 
 describe("what the session itself refuses", () => {
-  it("CONNECT, too many fields and too long targets are answered without the owner", async () => {
+  it("CONNECT, too many fields and too long targets are answered without the owner (R-L2)", async () => {
     const exchanges = new Exchanges();
     const refused: string[] = [];
     const { client } = await start({ onExchange: exchanges.onExchange, onRefused: ({ code }) => void refused.push(code) });
@@ -357,7 +357,7 @@ describe("what the session itself refuses", () => {
   it.each([
     ["SETTINGS", FrameType.SETTINGS, Buffer.from([0, 4, 0, 1, 0, 0])],
     ["PING", FrameType.PING, Buffer.alloc(8)],
-  ])("a flood of %s ends the session the same way", async (_name, type, payload) => {
+  ])("a flood of %s ends the session the same way (R-L3)", async (_name, type, payload) => {
     const { port } = await startServer({ ...listening(), onExchange: answer, limits: { maxPingFrames: 50, maxSettingsFrames: 50 } });
     const visitor = new RawHttp2(port);
     for (let i = 0; i < 60; i++) visitor.frame(type, 0, 0, payload);

@@ -84,7 +84,7 @@ const spellings = (vector: string): readonly string[] => {
   ];
 };
 
-describe("what could leave the host becomes the root (R-E2)", () => {
+describe("what could leave the host becomes the root (R-E1, R-E2)", () => {
   for (const [kind, vectors] of Object.entries(VECTORS)) {
     it(kind, () => {
       for (const vector of vectors) {
@@ -149,7 +149,7 @@ it("no text at all makes a browser leave", () => {
   );
 });
 
-it("an origin that is none stops before anything is written", () => {
+it("an origin that is none stops before anything is written (R-E1)", () => {
   for (const origin of ["", "https://", "javascript:", "https://good.example.com/", "https://a@b", "https://good.example.com\r\n"]) {
     expect(() => locationOf({ origin, path: "/" })).toThrow(/origin/);
   }

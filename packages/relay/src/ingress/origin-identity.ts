@@ -2,6 +2,7 @@
 // password, the fields of the Cloudflare Access contract (A22). Only where somebody is known; set after every client copy
 // was taken out (R-C4). Must not decide who may pass.
 
+import { ACCESS_ASSERTION_FIELD, ACCESS_COOKIE, ACCESS_EMAIL_FIELD } from "@sallyport/shared/access-contract";
 import type { Fields } from "@sallyport/shared/http/fields";
 import { NO_FIELDS } from "@sallyport/shared/http/fields";
 import { Secret } from "@sallyport/shared/secret";
@@ -30,17 +31,10 @@ export function originIdentity(
   return { fields: [...fields, "Authorization", originAuthorization.reveal()], setsAuthorization: true };
 }
 
-/** Towards the origin only: a browser never holds it. */
-export const ACCESS_COOKIE = "CF_Authorization";
-
 /** Adds what an origin written for Cloudflare Access looks at. @param fields without any client copy of it */
 export function withAccessAssertion(fields: Fields, token: string, identity: Identity): Fields {
   const email = identity.kind === "person" ? identity.email : undefined;
-  const added = [
-    "Cf-Access-Jwt-Assertion",
-    token,
-    ...(email === undefined ? [] : ["Cf-Access-Authenticated-User-Email", escapedText(email)]),
-  ];
+  const added = [ACCESS_ASSERTION_FIELD, token, ...(email === undefined ? [] : [ACCESS_EMAIL_FIELD, escapedText(email)])];
   return [...withCookie(fields, `${ACCESS_COOKIE}=${token}`), ...added];
 }
 

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "@sallyport/shared/clock";
 import { SallyportError } from "@sallyport/shared/errors";
+import { sourceOf } from "@sallyport/shared/http/source";
 import { BodyWatch, type EngineContext, type EngineRefusal } from "./engine.ts";
 import type { ExchangeListener, IngressRequest, Peer } from "./exchange.ts";
 import { DEFAULT_LIMITS, type IngressLimits } from "./limits.ts";
@@ -189,16 +190,6 @@ function redirectListener(redirect: (request: IngressRequest) => string | undefi
     if (location === undefined) respondWith(exchange, "ERR_HOST_UNKNOWN", { requestId });
     else respondRedirect(exchange, location, { requestId, status: 308 });
   };
-}
-
-/** One counted source: an IPv4 address, or the /64 that one IPv6 customer has. */
-export function sourceOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const [head = "", tail = ""] = address.split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === "" ? [] : tail.split(":");
-  const zeros = address.includes("::") ? Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0") : [];
-  return `${[...before, ...zeros, ...after].slice(0, 4).join(":")}::/64`;
 }
 
 /**

@@ -26,7 +26,7 @@ const hostile = fc
   .array(fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: "binary" })), { maxLength: 30 })
   .map((parts) => parts.join(""));
 
-describe("a quoted field", () => {
+describe("a quoted field (R-M1)", () => {
   test("is read back by a JSON parser as what was written", () => {
     fc.assert(
       fc.property(hostile, (text) => {

@@ -140,7 +140,7 @@ describe("a record", () => {
     ]);
   });
 
-  test("of a person holds a hash of the session id, never the id", async () => {
+  test("of a person holds a hash of the session id, never the id (R-M5)", async () => {
     const recording = recorder();
     const person = { kind: "person", provider: "corp", subject: "42", email: "a@example.com", sessionId: "secret-session" } as const;
     const unused = { name: undefined, groups: undefined, authMethods: undefined, claims: { token: "claim-secret" } };
@@ -156,7 +156,7 @@ describe("a record", () => {
     expect(readFiles()).not.toMatch(/secret-session|claim-secret/);
   });
 
-  test("stays one line whatever a stranger puts into it", async () => {
+  test("stays one line whatever a stranger puts into it (R-M1)", async () => {
     const recording = recorder();
     const hostile = 'x\r\n{"seq":9}\u2028\u202e\u001b[2J"';
     recording.request({ ...REQUEST, path: hostile, userAgent: hostile, host: hostile, method: hostile, reason: hostile });
@@ -222,7 +222,7 @@ describe("refusals of strangers", () => {
   });
 });
 
-describe("a disk that is full", () => {
+describe("a disk that is full (R-M5)", () => {
   test("loses nothing while the buffer holds, and leaves no half batch in the file", async () => {
     const recording = recorder();
     recording.request(REQUEST);
@@ -268,7 +268,7 @@ describe("a disk that is full", () => {
 });
 
 describe("files of the record", () => {
-  test("rotate by size and are deleted by total size, which the record itself tells", async () => {
+  test("rotate by size and are deleted by total size, which the record itself tells (R-M5)", async () => {
     const recording = recorder({ limits: { ...LIMITS, maxFileBytes: 2_000, maxTotalBytes: 8_000 } });
     for (let n = 0; n < 60; n += 1) {
       recording.request(REQUEST);
@@ -282,7 +282,7 @@ describe("files of the record", () => {
     expect(verify()).toBe("start");
   });
 
-  test("go on with the numbers and the chain after a restart", async () => {
+  test("go on with the numbers and the chain after a restart (R-M4)", async () => {
     for (let n = 0; n < 3; n += 1) {
       const recording = recorder();
       recording.request(REQUEST);
@@ -307,7 +307,7 @@ describe("files of the record", () => {
   });
 });
 
-describe("audit verify finds", () => {
+describe("audit verify finds (R-M4)", () => {
   beforeEach(async () => {
     const recording = recorder({ limits: { ...LIMITS, maxFileBytes: 2_500 } });
     for (let n = 0; n < 9; n += 1) {

@@ -31,7 +31,10 @@ export function samplePages(say: Say = asIs): Readonly<Record<string, PageParts>
     "pin-email": pinEmailPage({ ...pin, otherWaysHref: "/login?again=1" }),
     "pin-email-problem": pinEmailPage({ ...pin, email: say("ann.lee@example"), problem: say("Enter an address like name@example.com.") }),
     "pin-code": pinCodePage(code),
-    "pin-code-problem": pinCodePage({ ...code, problem: say("That is not the code. You have 4 tries left.") }),
+    "pin-code-problem": pinCodePage({
+      ...code,
+      problem: say("That is not the code. You have 2 tries left. Wait 4 seconds before the next."),
+    }),
     "pin-code-terminal": pinCodePage({ ...code, onTerminal: true }),
     "signed-in": signedInPage({ application, continueHref: "https://grafana.example.com/d/1" }),
     launcher: launcherPage({ account, applications: sampleApplications(say), logoutHref: "/logout" }),

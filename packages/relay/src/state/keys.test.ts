@@ -57,7 +57,7 @@ describe("keys", () => {
     }).toEqual(before);
   });
 
-  test("have one purpose each", () => {
+  test("have one purpose each (R-G3)", () => {
     const kids = (["assertion", "token", "record"] as const).map((purpose) => keys.signingKey(purpose).kid);
     expect(new Set(kids).size).toBe(3);
     expect(keys.verificationKeys("assertion").has(keys.signingKey("token").kid)).toBe(false);
@@ -74,7 +74,7 @@ describe("keys", () => {
     await expect(compactVerify(`${input}.${signature}`, await importJWK(jwk as object, "ES256"))).resolves.toBeDefined();
   });
 
-  test("rotate by command: published first, signing an hour later, the old one kept until its tokens are over", () => {
+  test("rotate by command: published first, signing an hour later, the old one kept until its tokens are over (R-G6)", () => {
     const old = keys.signingKey("assertion").kid;
     const next = keys.rotate("assertion").key.kid;
     expect(keys.jwks().keys.map((key) => key.kid)).toEqual([old, next]);
@@ -87,7 +87,7 @@ describe("keys", () => {
     expect(keys.verificationKeys("assertion").has(old)).toBe(false);
   });
 
-  test("rotate by themselves: in a year some key always signs, is published long enough before, and the list stays short", () => {
+  test("rotate by themselves: in a year some key always signs, is published long enough before, and the list stays short (R-G6)", () => {
     const publishedSince = new Map<string, number>([[keys.signingKey("assertion").kid, -Infinity]]);
     const signed = new Set<string>();
     for (let hour = 0; hour < 365 * 24; hour += 6) {
@@ -103,7 +103,7 @@ describe("keys", () => {
     expect(keys.list().length).toBeLessThan(4 + 2 * (2 + Math.ceil(KEY_RETENTION_MS / KEY_LIFETIME_MS)));
   });
 
-  test("that are revoked are gone at once, and another signs at once", () => {
+  test("that are revoked are gone at once, and another signs at once (R-G6)", () => {
     const old = keys.signingKey("token").kid;
     const heard: string[] = [];
     keys.onChanged(() => heard.push("changed"));
@@ -173,7 +173,7 @@ describe("the manifest", () => {
 });
 
 describe("the key for origins written for Cloudflare Access", () => {
-  test("is made when it is needed first, once, and is in no manifest and no key set of ours", () => {
+  test("is made when it is needed first, once; the root vouches for it, and our own key set stays as it is", () => {
     keys.maintain();
     expect(keys.published("access")).toEqual([]);
     const ours = keys.jwks();
@@ -182,9 +182,27 @@ describe("the key for origins written for Cloudflare Access", () => {
     const [key, ...more] = keys.published("access");
     expect([key?.algorithm, more]).toEqual(["RS256", []]);
     expect(keys.jwks()).toEqual(ours);
-    expect([...manifest().keys.keys()]).not.toContain(key?.kid);
+    expect(manifest().keys.get(key?.kid ?? "")).toMatchObject({ alg: "RS256" });
     reopen();
     expect(keys.signingKey("access").kid).toBe(key?.kid);
+  });
+
+  test("with the root offline, signs nothing until the root has signed the manifest that names it (R-K5)", () => {
+    const rootKey = keys.takeRootOffline();
+    keys.ensure("access");
+    expect(() => keys.signingKey("access")).toThrow(expect.objectContaining({ code: "ERR_KEYS_NONE" }));
+    expect(keys.signingKey("assertion").kid).toBeDefined();
+    const toSign = keys.manifestToSign() ?? "";
+    keys.adoptManifest(`${toSign}.${sign(null, Buffer.from(toSign), rootKey).toString("base64url")}`);
+    expect(manifest().keys.has(keys.signingKey("access").kid)).toBe(true);
+  });
+
+  test("that is revoked leaves the manifest at once", () => {
+    keys.ensure("access");
+    const revoked = keys.signingKey("access").kid;
+    keys.revoke(revoked);
+    expect([...manifest().keys.keys()]).not.toContain(revoked);
+    expect(manifest().keys.has(keys.signingKey("access").kid)).toBe(true);
   });
 
   test("is published an hour before it signs, like the others", () => {

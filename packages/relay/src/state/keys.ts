@@ -48,7 +48,7 @@ export interface KeyStore {
   readonly rootOnline: boolean;
   /** All keys, for listing. */
   list(): readonly KeyRecord[];
-  /** The key that signs now. With purpose assertion always one that the current manifest names. */
+  /** The key that signs now. What connectors verify (assertion, access) is always signed by one that the current manifest names. */
   signingKey(purpose: RotatingPurpose | "record"): SigningKey;
   /** Keys that verify now, by kid: the fixed map of R-G2. */
   verificationKeys(purpose: RotatingPurpose): ReadonlyMap<string, KeyObject>;
@@ -111,7 +111,7 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     const rootKey = next.find((key) => key.purpose === "root")?.privateKey;
     const now = clock.now();
     if (rootKey === undefined || upToDate(manifest, next, now)) return undefined;
-    return signWithRoot(planManifest(publishedKeys(next, "assertion", now), manifest?.version ?? 0, now), rootKey);
+    return signWithRoot(planManifest(manifestKeys(next, now), manifest?.version ?? 0, now), rootKey);
   }
 
   function rotation(key: KeyRecord): KeyRotation {
@@ -129,7 +129,8 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
 
     signingKey(purpose) {
       const known = manifest;
-      const usable = purpose === "assertion" && known !== undefined ? keys.filter((key) => known.kids.has(key.kid)) : keys;
+      const verified = purpose === "assertion" || purpose === "access";
+      const usable = verified && known !== undefined ? keys.filter((key) => known.kids.has(key.kid)) : keys;
       const key = activeKey(usable, purpose, clock.now());
       if (key?.privateKey === undefined) {
         throw new SallyportError(
@@ -171,7 +172,7 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     manifestToSign() {
       const now = clock.now();
       if (root().privateKey !== undefined || upToDate(manifest, keys, now)) return undefined;
-      return requestSignature(planManifest(publishedKeys(keys, "assertion", now), manifest?.version ?? 0, now), root());
+      return requestSignature(planManifest(manifestKeys(keys, now), manifest?.version ?? 0, now), root());
     },
 
     adoptManifest(token) {
@@ -238,9 +239,14 @@ function usable(key: KeyRecord): boolean {
   return key.purpose === "root" || key.privateKey !== undefined;
 }
 
+/** What connectors are told about: everything whose signatures they verify. */
+function manifestKeys(keys: readonly KeyRecord[], now: number): readonly KeyRecord[] {
+  return [...publishedKeys(keys, "assertion", now), ...publishedKeys(keys, "access", now)];
+}
+
 function upToDate(manifest: SignedManifest | undefined, keys: readonly KeyRecord[], now: number): boolean {
   if (manifest === undefined || now >= manifest.issuedAt + MANIFEST_RENEWAL_MS) return false;
-  const published = publishedKeys(keys, "assertion", now);
+  const published = manifestKeys(keys, now);
   return published.length === manifest.kids.size && published.every((key) => manifest.kids.has(key.kid));
 }
 

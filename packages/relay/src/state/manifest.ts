@@ -1,5 +1,5 @@
-// Which manifest the relay hands to connectors: built from the published assertion keys, signed by the root key
-// where that is here, else signed elsewhere and brought back.
+// Which manifest the relay hands to connectors: built from the published keys that sign assertions, ours and those of the
+// Cloudflare Access contract, signed by the root key where that is here, else signed elsewhere and brought back.
 
 import type { KeyObject } from "node:crypto";
 import { rawPublicKey } from "@sallyport/shared/credential-file";
@@ -69,11 +69,12 @@ export function adoptable(token: string, root: KeyRecord, lowestVersion: number,
   return describe(token, result.manifest);
 }
 
-/** The public half of an ES256 key as JWK (RFC 7517). */
-export function publicJwk(key: KeyRecord): ManifestJwk {
-  const { x, y } = key.publicKey.export({ format: "jwk" });
-  if (x === undefined || y === undefined) throw new TypeError("only ES256 keys are published");
-  return { kty: "EC", crv: "P-256", x, y, kid: key.kid, alg: "ES256" };
+/** The public half of an ES256 or RS256 key as JWK (RFC 7517). */
+export function publicJwk({ kid, publicKey }: KeyRecord): ManifestJwk {
+  const { x, y, n, e } = publicKey.export({ format: "jwk" });
+  if (x !== undefined && y !== undefined) return { kty: "EC", crv: "P-256", x, y, kid, alg: "ES256" };
+  if (n !== undefined && e !== undefined) return { kty: "RSA", n, e, kid, alg: "RS256" };
+  throw new TypeError("only ES256 and RS256 keys are published");
 }
 
 function describe(token: string, manifest: KeyManifest): SignedManifest {

@@ -246,7 +246,7 @@ describe("with a full disk", () => {
     expect(again.get(session.id)).toBeUndefined();
   });
 
-  test("a session row that cannot be read keeps the relay from starting", () => {
+  test("a session row that cannot be read keeps the relay from starting (R-I5)", () => {
     const db = openDatabase(folder);
     cleanups.push(() => db.close());
     const store = createSessionStore({ db, clock, sealingKey, onError: () => {} });

@@ -39,7 +39,7 @@ function code(action: () => unknown): string {
 const newCredential = (tunnel: string) => ({ tunnel, publicKey: generateTunnelKeyPair().publicKey, label: "" });
 
 describe("the state folder", () => {
-  test("is created private, with every file in it private", () => {
+  test("is created private, with every file in it private (R-G6, R-J4)", () => {
     const state = opened();
     state.credentials.create(newCredential("office"));
     expect(statSync(folder).mode & 0o777).toBe(0o700);
@@ -59,7 +59,7 @@ describe("the state folder", () => {
     expect(code(() => openState({ folder: "/proc/sallyport-test" }))).toBe("ERR_STATE_FOLDER");
   });
 
-  test("that others can read is refused", () => {
+  test("that others can read is refused (R-J4)", () => {
     opened().close();
     rmSync(folder, { recursive: true });
     const { mkdirSync } = process.getBuiltinModule("node:fs");

@@ -47,7 +47,7 @@ test("a credential that could not be stored does not exist, and the store works 
   expect(createCredentialStore(db, new ManualClock()).get(after.id)).toEqual(after);
 });
 
-test("a revocation that cannot be stored is in effect all the same, says so, and is stored when repeated", () => {
+test("a revocation that cannot be stored is in effect all the same, says so, and is stored when repeated (R-I5)", () => {
   const credentials = createCredentialStore(db, new ManualClock());
   const { id } = credentials.create({ tunnel: "office", publicKey: key(1), label: "" });
   const heard: string[] = [];

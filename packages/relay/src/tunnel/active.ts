@@ -10,6 +10,9 @@ export interface ActiveExchange {
   revoke(): void;
 }
 
+/** The part of a tunnel that is left to parties with less than an even share of it, so that nobody can take it all. */
+const SHARED_PART = 0.25;
+
 export interface ActiveLimits {
   readonly maxStreamsPerTunnel: number;
   readonly maxStreamsPerIdentity: number;
@@ -33,12 +36,16 @@ export class ActiveExchanges<E extends ActiveExchange> {
     return this.#all.values();
   }
 
-  /** Whether one more is within the limits. */
+  /** Whether one more is within the limits; in a tunnel that is nearly full, only for who has less than an even share. */
   admits(tunnel: string, party: string): boolean {
-    return (
-      (this.#byTunnel.get(tunnel) ?? 0) < this.limits.maxStreamsPerTunnel &&
-      (this.#byParty.get(party) ?? 0) < this.limits.maxStreamsPerIdentity
-    );
+    const { maxStreamsPerTunnel, maxStreamsPerIdentity } = this.limits;
+    const inTunnel = this.#byTunnel.get(tunnel) ?? 0;
+    const own = this.#byParty.get(party) ?? 0;
+    if (inTunnel >= maxStreamsPerTunnel || own >= maxStreamsPerIdentity) return false;
+    if (inTunnel < maxStreamsPerTunnel * (1 - SHARED_PART)) return true;
+    // Whoever is alone shares with the one who may come next.
+    const parties = Math.max(2, this.#byParty.size + (own === 0 ? 1 : 0));
+    return own < Math.max(1, maxStreamsPerTunnel / parties);
   }
 
   add(exchange: E): void {

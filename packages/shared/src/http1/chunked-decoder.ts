@@ -2,7 +2,7 @@
 // digits, CRLF only, extensions within a bound and dropped, trailers within a bound. Gives views of what it was fed.
 // Must not know messages or sockets.
 
-import { NO_FIELDS, type Fields } from "../http/fields.ts";
+import { firstValue, NO_FIELDS, type Fields } from "../http/fields.ts";
 import { readFieldLines } from "./field-lines.ts";
 
 /** Receives the pieces of a body in order. */
@@ -128,17 +128,13 @@ export class ChunkedDecoder {
     if (this.#text === "\r\n") return true;
     const trailers: string[] = [];
     this.trailers = trailers;
-    return readFieldLines(this.#text.slice(0, -2), 0, trailers) && !holdsFraming(trailers);
+    return readFieldLines(this.#text.slice(0, -2), 0, trailers) && !carriesFraming(trailers);
   }
 }
 
-/** A length behind the body is there to confuse somebody (RFC 9110 section 6.5.1). */
-function holdsFraming(trailers: Fields): boolean {
-  for (let i = 0; i < trailers.length; i += 2) {
-    const name = (trailers[i] as string).toLowerCase();
-    if (name === "content-length" || name === "transfer-encoding") return true;
-  }
-  return false;
+/** Framing behind the body is meant for somebody who takes trailers for headers (RFC 9110 section 6.5.1). */
+function carriesFraming(trailers: Fields): boolean {
+  return firstValue(trailers, "content-length") !== undefined || firstValue(trailers, "transfer-encoding") !== undefined;
 }
 
 function hexDigit(octet: number): number {

@@ -1,5 +1,5 @@
 // The field lines of a head or of trailers, read strictly: one spelling of each line, or none (RFC 9112 section 5,
-// R-D1). No folding, no bare CR or LF, no whitespace before the colon. Must not know what any field means.
+// R-D1). No folding, no bare CR or LF, no whitespace before the colon. Must not know what fields mean, but for framing.
 
 import { isOws, TOKEN_OCTETS } from "../http/grammar.ts";
 
@@ -26,10 +26,18 @@ export function readFieldLines(text: string, at: number, fields: string[]): bool
     if (lineEnd === -1) return false;
     let to = lineEnd;
     while (to > from && isOws(text.charCodeAt(to - 1))) to--;
-    fields.push(text.slice(at, colon), text.slice(from, to));
+    const name = text.slice(at, colon);
+    // A HTAB that one recipient strips is part of the value for another, who then sees another framing (R-D1).
+    if (isFraming(name) && text.slice(colon, lineEnd).includes("\t")) return false;
+    fields.push(name, text.slice(from, to));
     at = lineEnd + 2;
   }
   return true;
+}
+
+function isFraming(name: string): boolean {
+  if (name.length === 17) return name.toLowerCase() === "transfer-encoding";
+  return name.length === 14 && name.toLowerCase() === "content-length";
 }
 
 /** Index of the first octet from `at` that is no token octet. */

@@ -157,6 +157,9 @@ describe("parseRequestHead", () => {
     "GET / HTTP/1.1\r\nX: \x0b\r\n",
     "GET / HTTP/1.1\r\nX\u00e9: a\r\n",
     "GET / HTTP/1.1\r\nX: a",
+    "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\t\r\n",
+    "POST / HTTP/1.1\r\nTransfer-Encoding:\tchunked\r\n",
+    "POST / HTTP/1.1\r\nContent-Length: 1\t\r\n",
     "",
   ])("refuses %j", (text) => {
     expect(parseRequestHead(text)).toEqual({ ok: false, code: "ERR_REQUEST_MALFORMED" });
@@ -278,6 +281,8 @@ describe("BodyDecoder", () => {
     "0\r\nX: a\n\r\n",
     "0\r\nX: a\r\n b\r\n\r\n",
     "0\r\n: a\r\n\r\n",
+    "0\r\nContent-Length: 5\r\n\r\n",
+    "0\r\ntransfer-encoding: chunked\r\n\r\n",
     `0\r\nX: ${"a".repeat(16_384)}\r\n\r\n`,
   ])("refuses the chunks %j, wherever they are cut", (coded) => {
     const bytes = Buffer.from(coded, "latin1");

@@ -1,6 +1,7 @@
 // The person's part: sign in where needed, see which machine asks, decide (R-E4). The decision is a POST from our own page
 // (R-H4), used once; what the command gets for it is a code, never a token.
 
+import { sourceOf } from "@sallyport/shared/http/source";
 import { MAX_RETURN_BYTES, sealIntent } from "../login/intent.ts";
 import { isSameOrigin } from "../login/same-origin.ts";
 import type { LoginAnswer, LoginRefusal, LoginTarget, LoginVisit } from "../login/types.ts";
@@ -60,7 +61,8 @@ export function decide(context: CliContext, visit: LoginVisit): LoginAnswer {
     return invalid(context, visit, `cli-${session === undefined ? "signed-out" : opened.kind}`);
   const problem = formProblem(context, visit, CONFIRM, session);
   if (problem !== undefined) return problem;
-  if (!context.login.usedStates.claim(opened.id, opened.expiresAt)) return invalid(context, visit, "cli-used");
+  const claim = context.login.usedStates.claim(opened.id, opened.expiresAt, sourceOf(visit.clientAddress));
+  if (claim !== "claimed") return invalid(context, visit, `cli-${claim}`);
   const request = opened.content;
   const target = context.findTarget(request.hostname, request.path);
   if (target === undefined) return invalid(context, visit, "cli-application");

@@ -70,7 +70,7 @@ async function beginWith(
   provider: IdentityProvider,
   renew: boolean,
 ): Promise<LoginAnswer> {
-  if (provider.kind === "pin") return pinEmailPage(context, intent, provider, {});
+  if (provider.kind === "pin") return pinEmailPage(context, visit, intent, provider, {});
   try {
     return await beginAtProvider(context, visit, intent, provider, renew);
   } catch (error) {

@@ -12,23 +12,33 @@ describe("ids are used once (R-F1)", () => {
   it("a second use is refused until the id has expired anyway", () => {
     const clock = new ManualClock();
     const used = new SingleUse(clock);
-    expect(used.claim("a", clock.now() + 100)).toBe(true);
-    expect(used.claim("a", clock.now() + 100)).toBe(false);
+    expect(used.claim("a", clock.now() + 100, "x")).toBe("claimed");
+    expect(used.claim("a", clock.now() + 100, "y")).toBe("used");
     clock.advance(101);
-    expect(used.claim("b", clock.now() + 100)).toBe(true);
+    expect(used.claim("b", clock.now() + 100, "x")).toBe("claimed");
     expect(used.size).toBe(1);
   });
 
   it("a full memory lets nobody pass rather than forget", () => {
     const clock = new ManualClock();
     const used = new SingleUse(clock, 2);
-    expect([used.claim("a", clock.now() + 100), used.claim("b", clock.now() + 100), used.claim("c", clock.now() + 100)]).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    const claim = (id: string, source: string): string => used.claim(id, clock.now() + 100, source);
+    expect([claim("a", "x"), claim("b", "y"), claim("c", "z")]).toEqual(["claimed", "claimed", "full"]);
     clock.advance(101);
-    expect(used.claim("c", clock.now() + 100)).toBe(true);
+    expect(claim("c", "z")).toBe("claimed");
+  });
+
+  it("one source alone fills half of it, more of them share, and others always find room", () => {
+    const clock = new ManualClock();
+    const used = new SingleUse(clock, 1_000);
+    let next = 0;
+    const fill = (source: string): number => {
+      for (let count = 0; ; count++) if (used.claim(`${next++}`, clock.now() + 100, source) === "full") return count;
+    };
+    expect([fill("a"), fill("b"), fill("c")]).toEqual([500, 250, 125]);
+    expect(used.claim("visitor", clock.now() + 100, "d")).toBe("claimed");
+    clock.advance(101);
+    expect(fill("b")).toBe(500);
   });
 });
 

@@ -1,12 +1,12 @@
-// The two forms of a sign-in with a one-time PIN: address, then code. What is between them travels sealed, bound to this
-// browser from the moment the address was sent (R-F6). Must not know how codes are made, limited or sent.
+// The two forms of a sign-in with a one-time PIN: address, then code. Each has a token bound to this browser (R-H4), and what
+// is between them travels sealed, bound to it too (R-F6). Must not know how codes are made, limited or sent.
 
-import type { PinProvider } from "../provider.ts";
+import type { PinChecking, PinProvider } from "../provider.ts";
 import { readIntent } from "./auth-host.ts";
-import { ensureBinding, isSameBinding, readBinding } from "./binding.ts";
+import { isSameBinding, readBinding } from "./binding.ts";
 import type { LoginContext } from "./context.ts";
 import type { Intent } from "./intent.ts";
-import { pinCodePage, pinEmailPage, signedInPage } from "./pages.ts";
+import { PIN_FORMS, pinCodePage, pinEmailPage, type PinEmailNote, signedInPage } from "./pages.ts";
 import { isSameOrigin } from "./same-origin.ts";
 import { startSession } from "./session-start.ts";
 import type { LoginAnswer, LoginVisit } from "./types.ts";
@@ -39,27 +39,24 @@ async function send(context: LoginContext, visit: LoginVisit): Promise<LoginAnsw
   const provider = pinProvider(context, visit.form.get("provider"));
   if (provider === undefined) return context.startAgain("pin-provider", visit, context.loginPage(intent));
   const email = (visit.form.get("email") ?? "").trim();
-  if (!/^[^\s@]+@[^\s@]+$/.test(email) || Buffer.byteLength(JSON.stringify(email)) > MAX_EMAIL_LENGTH + 2) {
-    return pinEmailPage(context, intent, provider, {
-      problem: "Enter an address like name@example.com.",
-      email: email.slice(0, MAX_EMAIL_LENGTH),
-      status: 422,
-    });
+  const again = (note: PinEmailNote): LoginAnswer =>
+    pinEmailPage(context, visit, intent, provider, { email: email.slice(0, MAX_EMAIL_LENGTH), ...note });
+  const binding = readBinding(context.scheme, visit.fields);
+  // The cookie may be of a newer tab, as with restored ones: nothing was sent, and the form that is shown now is this browser's.
+  if (binding === undefined || !hasToken(context, visit, PIN_FORMS.email, binding)) {
+    context.recordFailure(visit, provider.name, "form-token");
+    return again({ problem: "Send it once more: sign-in began in another tab meanwhile, or cookies are blocked.", status: 403 });
   }
+  if (!/^[^\s@]+@[^\s@]+$/.test(email) || Buffer.byteLength(JSON.stringify(email)) > MAX_EMAIL_LENGTH + 2)
+    return again({ problem: "Enter an address like name@example.com.", status: 422 });
   const sending = await provider.send(email, visit.clientAddress);
   if (sending.kind === "limited") {
     context.recordFailure(visit, provider.name, "pin-limited");
     const { retryAfterS } = sending;
-    return pinEmailPage(context, intent, provider, {
-      problem: "Too many codes were asked for. Wait a few minutes.",
-      email,
-      status: 429,
-      retryAfterS,
-    });
+    return again({ problem: "Too many codes were asked for. Wait a few minutes.", status: 429, retryAfterS });
   }
-  const binding = ensureBinding(context.scheme, visit.fields);
-  const sealed = sealChallenge(context, { p: provider.name, i: intent, b: binding.hash, c: sending.challengeId, e: email });
-  return { ...pinCodePage(context, intent, provider, { challenge: sealed, email }), fields: binding.fields };
+  const sealed = sealChallenge(context, { p: provider.name, i: intent, b: binding, c: sending.challengeId, e: email });
+  return pinCodePage(context, visit, intent, provider, { challenge: sealed, email });
 }
 
 function check(context: LoginContext, visit: LoginVisit, sealed: string): LoginAnswer {
@@ -70,14 +67,27 @@ function check(context: LoginContext, visit: LoginVisit, sealed: string): LoginA
   if (opened.kind === "expired" || provider === undefined) return context.startAgain("pin-expired", visit, context.loginPage(intent));
   if (!isSameBinding(readBinding(context.scheme, visit.fields), b))
     return context.startAgain("pin-foreign", visit, context.loginPage(intent));
+  if (!hasToken(context, visit, PIN_FORMS.code, b)) return { kind: "refusal", code: "ERR_LOGIN_FORM", reason: "form-token" };
   const result = provider.check(c, (visit.form.get("pin") ?? "").replace(/\s/g, ""), visit.clientAddress);
   if (result.kind === "login") return goOn(context, intent, startSession(context, visit, provider.name, result.login, intent));
   context.recordFailure(visit, provider.name, `pin-${result.kind}`);
-  if (result.kind === "over") {
-    return pinEmailPage(context, intent, provider, { problem: "That code is no longer good. Get a new one.", email, status: 403 });
-  }
-  const tries = result.triesLeft === 1 ? "one try" : `${result.triesLeft} tries`;
-  return pinCodePage(context, intent, provider, { challenge: sealed, email, problem: `That is not the code. You have ${tries} left.` });
+  if (result.kind === "over")
+    return pinEmailPage(context, visit, intent, provider, { problem: "That code is no longer good. Get a new one.", email, status: 403 });
+  const { retryAfterS } = result;
+  const note = { challenge: sealed, email, problem: codeProblem(result), status: result.kind === "early" ? 429 : 403, retryAfterS };
+  return pinCodePage(context, visit, intent, provider, note);
+}
+
+function codeProblem(result: Extract<PinChecking, { readonly retryAfterS: number }>): string {
+  const wait = result.retryAfterS === 1 ? "Wait a second" : `Wait ${result.retryAfterS} seconds`;
+  if (result.kind === "early") return `That was too soon, and not looked at. ${wait}, then enter the code again.`;
+  const left = `That is not the code. You have ${result.triesLeft === 1 ? "one try" : `${result.triesLeft} tries`} left.`;
+  // A second is over before the code is typed.
+  return result.retryAfterS === 1 ? left : `${left} ${wait} before the next.`;
+}
+
+function hasToken(context: LoginContext, visit: LoginVisit, action: string, binding: string): boolean {
+  return context.formTokens.isValid(visit.form.get("token") ?? undefined, action, binding);
 }
 
 /** A redirect after a form must not leave its host. */

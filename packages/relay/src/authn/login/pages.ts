@@ -1,6 +1,7 @@
 // The pages of sign-in as the flow asks for them: from intents, sessions and providers to what a page shows. No wording, no
 // decision.
 
+import type { Fields } from "@sallyport/shared/http/fields";
 import { launcherPage as launcherParts } from "../../pages/launcher-page.ts";
 import type { PageParts } from "../../pages/layout.ts";
 import { logoutPage as logoutParts, signedOutPage as signedOutParts } from "../../pages/logout-pages.ts";
@@ -9,13 +10,14 @@ import { pinCodePage as pinCodeParts, pinEmailPage as pinEmailParts } from "../.
 import { signedInPage as signedInParts, signInPage } from "../../pages/sign-in-page.ts";
 import type { IdentityProvider, PinProvider } from "../provider.ts";
 import type { Session } from "../session.ts";
+import { ensureBinding } from "./binding.ts";
 import type { LoginContext } from "./context.ts";
 import { type Intent, sealIntent } from "./intent.ts";
-import type { LoginPage, LoginTarget } from "./types.ts";
+import type { LoginPage, LoginTarget, LoginVisit } from "./types.ts";
 
 export const PIN_PATH = "/.sallyport/pin";
-
-const FORBIDDEN = 403;
+/** What the tokens of the two forms are for. */
+export const PIN_FORMS = { email: "pin-email", code: "pin-code" } as const;
 
 function answer(parts: PageParts, more: Partial<Pick<LoginPage, "status" | "fields" | "continueTo">> = {}): LoginPage {
   return { kind: "page", status: 200, fields: [], ...parts, ...more };
@@ -38,45 +40,66 @@ export function chooserPage(
   return answer(signInPage({ application: context.target(intent)?.name, choices, account }));
 }
 
-export interface PinEmailNote {
+/** Why a form is shown once more. */
+interface PinNote {
   readonly problem?: string | undefined;
-  readonly email?: string | undefined;
   readonly status?: number | undefined;
   readonly retryAfterS?: number | undefined;
 }
 
-export function pinEmailPage(context: LoginContext, intent: Intent, provider: PinProvider, note: PinEmailNote): LoginPage {
-  const { problem, email, status = 200, retryAfterS } = note;
+/** The form's own token, and the login cookie that it is bound to where the browser has none yet (R-H4). */
+function formToken(context: LoginContext, visit: LoginVisit, action: string): { readonly token: string; readonly fields: Fields } {
+  const { hash, fields } = ensureBinding(context.scheme, visit.fields);
+  return { token: context.formTokens.issue(action, hash), fields };
+}
+
+function noted(fields: Fields, { status = 200, retryAfterS }: PinNote): Pick<LoginPage, "status" | "fields"> {
+  return { status, fields: retryAfterS === undefined ? fields : [...fields, "Retry-After", String(retryAfterS)] };
+}
+
+export interface PinEmailNote extends PinNote {
+  readonly email?: string | undefined;
+}
+
+export function pinEmailPage(
+  context: LoginContext,
+  visit: LoginVisit,
+  intent: Intent,
+  provider: PinProvider,
+  note: PinEmailNote,
+): LoginPage {
+  const { problem, email } = note;
   const request = sealIntent(context.sealer, intent);
+  const { token, fields } = formToken(context, visit, PIN_FORMS.email);
   const parts = pinEmailParts({
     application: context.target(intent)?.name,
     action: PIN_PATH,
-    hidden: { request, provider: provider.name },
+    hidden: { token, request, provider: provider.name },
     problem,
     email,
     otherWaysHref: context.services.providers().size > 1 ? beginHref(request) : undefined,
   });
-  return answer(parts, { status, fields: retryAfterS === undefined ? [] : ["Retry-After", String(retryAfterS)] });
+  return answer(parts, noted(fields, note));
 }
 
-export interface PinCodeNote {
+export interface PinCodeNote extends PinNote {
   readonly challenge: string;
   readonly email: string;
-  readonly problem?: string | undefined;
 }
 
-export function pinCodePage(context: LoginContext, intent: Intent, provider: PinProvider, note: PinCodeNote): LoginPage {
+export function pinCodePage(context: LoginContext, visit: LoginVisit, intent: Intent, provider: PinProvider, note: PinCodeNote): LoginPage {
   const { challenge, email, problem } = note;
+  const { token, fields } = formToken(context, visit, PIN_FORMS.code);
   const parts = pinCodeParts({
     application: context.target(intent)?.name,
     action: PIN_PATH,
-    hidden: { challenge },
+    hidden: { token, challenge },
     problem,
     email,
     againHref: beginHref(sealIntent(context.sealer, intent), provider.name),
     onTerminal: provider.delivery === "terminal",
   });
-  return answer(parts, { status: problem === undefined ? 200 : FORBIDDEN });
+  return answer(parts, noted(fields, note));
 }
 
 /** A form's answer that goes on to another host: a redirect there could be blocked by form-action, wherever it ends. */

@@ -2,6 +2,7 @@
 // use (R-F1). On the way back it is judged before the code is looked at (R-F2).
 
 import { randomBytes } from "node:crypto";
+import { sourceOf } from "@sallyport/shared/http/source";
 import type { LoginAttempt, LoginProblem, RedirectProvider } from "../provider.ts";
 import { ensureBinding, isSameBinding, readBinding } from "./binding.ts";
 import type { LoginContext } from "./context.ts";
@@ -60,7 +61,8 @@ export async function finishAtProvider(context: LoginContext, visit: LoginVisit,
   const binding = readBinding(context.scheme, visit.fields);
   // A browser that has another binding by now got it in a parallel tab, as restored ones do: it begins again by itself.
   if (!isSameBinding(binding, state.b)) return refuse("state-foreign", mayRestart(context, binding, intent));
-  if (!context.usedStates.claim(opened.id, opened.expiresAt)) return refuse("state-used");
+  const claim = context.usedStates.claim(opened.id, opened.expiresAt, sourceOf(visit.clientAddress));
+  if (claim !== "claimed") return refuse(`state-${claim}`);
   return await redeem(context, visit, provider, { state: text, nonce: state.n, codeVerifier: state.v }, intent);
 }
 

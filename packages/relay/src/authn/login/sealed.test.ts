@@ -35,7 +35,7 @@ it("expires at its time, also after the clock was set back", () => {
   expect(sealer.open("login-request", text)).toEqual({ kind: "expired", content });
 });
 
-it("not one bit can be changed, and no other key opens it", () => {
+it("not one bit can be changed, and no other key opens it (R-E1, R-F1)", () => {
   const sealer = new Sealer(KEY, new ManualClock());
   const text = sealer.seal("login-request", content, 1_000);
   const bytes = Buffer.from(text, "base64url");

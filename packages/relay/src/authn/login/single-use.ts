@@ -1,16 +1,26 @@
-// Ids that were used and must not be used again until they expire anyway (R-F1). Bounded: when it is full, the one that
-// expires first is forgotten last, since ids come in the order of their expiry. Must not know what the ids stand for.
+// Ids that were used and must not be used again until they expire anyway (R-F1). Bounded in all and per source, so that one
+// address can fill neither the memory nor everybody's way in: a source may hold as many as are free beside it (dynamic
+// thresholds, Choudhury and Hahne 1998). Must not know what the ids stand for.
 
 import type { Clock } from "@sallyport/shared/clock";
 
-/** Most ids that are remembered; some 100 bytes each. */
+/** Most ids that are remembered; some 200 bytes each. One source alone gets half, two get a third each, and so on. */
 export const MAX_USED_IDS = 100_000;
+
+/** `full`: no room to remember it, for this source or at all, so it must not pass either. */
+export type Claim = "claimed" | "used" | "full";
+
+interface Used {
+  readonly expiresAt: number;
+  readonly source: string;
+}
 
 export class SingleUse {
   readonly #clock: Clock;
   readonly #max: number;
-  /** Id to expiry; insertion order is nearly that of expiry. */
-  readonly #used = new Map<string, number>();
+  /** By id; insertion order is nearly that of expiry. */
+  readonly #used = new Map<string, Used>();
+  readonly #perSource = new Map<string, number>();
 
   constructor(clock: Clock, max: number = MAX_USED_IDS) {
     this.#clock = clock;
@@ -21,20 +31,25 @@ export class SingleUse {
     return this.#used.size;
   }
 
-  /** Marks an id as used. @returns false when it was used before, and when there is no room to remember it: then nobody passes */
-  claim(id: string, expiresAt: number): boolean {
-    if (this.#used.has(id)) return false;
+  /** Marks an id as used. @param source whom its room counts for */
+  claim(id: string, expiresAt: number, source: string): Claim {
+    if (this.#used.has(id)) return "used";
     this.#forgetExpired();
-    if (this.#used.size >= this.#max) return false;
-    this.#used.set(id, expiresAt);
-    return true;
+    const held = this.#perSource.get(source) ?? 0;
+    if (held >= this.#max - this.#used.size) return "full";
+    this.#used.set(id, { expiresAt, source });
+    this.#perSource.set(source, held + 1);
+    return "claimed";
   }
 
   #forgetExpired(): void {
     const now = this.#clock.now();
-    for (const [id, expiresAt] of this.#used) {
+    for (const [id, { expiresAt, source }] of this.#used) {
       if (expiresAt > now) return;
       this.#used.delete(id);
+      const held = (this.#perSource.get(source) ?? 1) - 1;
+      if (held === 0) this.#perSource.delete(source);
+      else this.#perSource.set(source, held);
     }
   }
 }

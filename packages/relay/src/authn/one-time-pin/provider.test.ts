@@ -4,6 +4,7 @@ import { ManualClock } from "@sallyport/shared/clock";
 import { Secret } from "@sallyport/shared/secret";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OneTimePinProviderConfig } from "../../config/types.ts";
+import type { PinChecking } from "../provider.ts";
 import { deliverableAddress, type PinMail, smtpDelivery } from "./mail.ts";
 import { OneTimePinProvider } from "./provider.ts";
 
@@ -43,6 +44,14 @@ async function sent(provider: OneTimePinProvider, email = "ann@example.com", sou
   return sending.challengeId;
 }
 
+/** As somebody does who waits as long as they are told. */
+function checkInTime(provider: OneTimePinProvider, id: string, pin: string, source = HOME): PinChecking {
+  const first = provider.check(id, pin, source);
+  if (first.kind !== "early") return first;
+  clock.advance(first.retryAfterS * 1_000);
+  return provider.check(id, pin, source);
+}
+
 function wrongPin(mail: PinMail | undefined, nth = 1): string {
   return String((Number(mail?.pin) + nth) % 1_000_000).padStart(6, "0");
 }
@@ -79,8 +88,8 @@ describe("a code", () => {
     const provider = create();
     const id = await sent(provider);
     for (let left = 4; left > 0; left--)
-      expect(provider.check(id, wrongPin(mails[0], left), HOME)).toEqual({ kind: "wrong", triesLeft: left });
-    expect(provider.check(id, wrongPin(mails[0], 9), HOME)).toEqual({ kind: "over" });
+      expect(checkInTime(provider, id, wrongPin(mails[0], left))).toMatchObject({ kind: "wrong", triesLeft: left });
+    expect(checkInTime(provider, id, wrongPin(mails[0], 9))).toEqual({ kind: "over" });
     expect(provider.check(id, mails[0]?.pin ?? "", HOME)).toEqual({ kind: "over" });
   });
 
@@ -88,7 +97,7 @@ describe("a code", () => {
     "%j is none, and costs a try",
     async (pin) => {
       const provider = create();
-      expect(provider.check(await sent(provider), pin, HOME)).toEqual({ kind: "wrong", triesLeft: 4 });
+      expect(provider.check(await sent(provider), pin, HOME)).toEqual({ kind: "wrong", triesLeft: 4, retryAfterS: 1 });
     },
   );
 
@@ -97,20 +106,46 @@ describe("a code", () => {
     const [first, second] = [await sent(provider), await sent(provider)];
     const [one, two] = mails;
     if (one?.pin !== two?.pin) expect(provider.check(first, two?.pin ?? "", HOME).kind).toBe("wrong");
-    expect(provider.check(second, two?.pin ?? "", HOME).kind).toBe("login");
+    expect(checkInTime(provider, second, two?.pin ?? "").kind).toBe("login");
     expect(provider.check("unknown", one?.pin ?? "", HOME)).toEqual({ kind: "over" });
   });
 });
 
 describe("R-J2: limits", () => {
+  it("the wait doubles after each wrong try; what comes sooner is not looked at and uses up nothing", async () => {
+    const provider = create();
+    const id = await sent(provider);
+    const right = mails[0]?.pin ?? "";
+    for (const [nth, seconds] of [1, 2, 4, 8].entries()) {
+      expect(provider.check(id, wrongPin(mails[0], nth + 1), HOME)).toEqual({ kind: "wrong", triesLeft: 4 - nth, retryAfterS: seconds });
+      expect(provider.check(id, right, HOME)).toEqual({ kind: "early", retryAfterS: seconds });
+      clock.advance(seconds * 1_000 - 1);
+      expect(provider.check(id, right, HOME)).toEqual({ kind: "early", retryAfterS: 1 });
+      clock.advance(1);
+    }
+    expect(provider.check(id, right, HOME).kind).toBe("login");
+    // Whoever got in begins anew.
+    expect(provider.check(await sent(provider), wrongPin(mails[1]), HOME)).toMatchObject({ retryAfterS: 1 });
+  });
+
+  it("nobody waits for the tries of another source, or for another address; one IPv6 /64 is one source", async () => {
+    const provider = create();
+    const [ann, bob] = [await sent(provider), await sent(provider, "bob@example.com")];
+    provider.check(ann, wrongPin(mails[0]), "2001:db8::1");
+    expect(provider.check(ann, mails[0]?.pin ?? "", "2001:db8::ffff:2").kind).toBe("early");
+    expect(provider.check(bob, mails[1]?.pin ?? "", "2001:db8::1").kind).toBe("login");
+    expect(provider.check(ann, mails[0]?.pin ?? "", HOME).kind).toBe("login");
+  });
+
   it("10 tries in 15 minutes for one address from one source, however many codes", async () => {
     const provider = create();
     for (let code = 0; code < 2; code++) {
       const id = await sent(provider);
-      for (let tries = 0; tries < 5; tries++) provider.check(id, wrongPin(mails[code], tries + 1), HOME);
+      for (let tries = 0; tries < 5; tries++)
+        expect(checkInTime(provider, id, wrongPin(mails[code], tries + 1)).kind).toBe(tries < 4 ? "wrong" : "over");
     }
     const id = await sent(provider);
-    expect(provider.check(id, mails[2]?.pin ?? "", HOME)).toEqual({ kind: "over" });
+    expect(checkInTime(provider, id, mails[2]?.pin ?? "")).toEqual({ kind: "over" });
     clock.advance(900_000);
     expect(provider.check(await sent(provider), mails[3]?.pin ?? "", HOME).kind).toBe("login");
   });
@@ -119,7 +154,7 @@ describe("R-J2: limits", () => {
     const provider = create();
     for (let code = 0; code < 2; code++) {
       const id = await sent(provider, "ann@example.com", "198.51.100.7");
-      for (let tries = 0; tries < 5; tries++) provider.check(id, wrongPin(mails[code], tries + 1), "198.51.100.7");
+      for (let tries = 0; tries < 5; tries++) checkInTime(provider, id, wrongPin(mails[code], tries + 1), "198.51.100.7");
     }
     expect(provider.check(await sent(provider), mails[2]?.pin ?? "", HOME).kind).toBe("login");
   });
@@ -130,7 +165,7 @@ describe("R-J2: limits", () => {
     for (let source = 0; source < 12; source++) {
       // Mails are bounded per address too: the codes of later challenges are never sent, and still nobody can guess them.
       const id = await sent(provider, "ann@example.com", `198.51.100.${source}`);
-      for (let tries = 0; tries < 5; tries++) tried += provider.check(id, "x", `198.51.100.${source}`).kind === "wrong" ? 1 : 0;
+      for (let tries = 0; tries < 5; tries++) tried += checkInTime(provider, id, "x", `198.51.100.${source}`).kind === "wrong" ? 1 : 0;
     }
     // The fifth wrong try of a code is answered with "over": four of five are seen.
     expect(tried).toBe(40);
@@ -144,10 +179,20 @@ describe("R-J2: limits", () => {
     expect((await provider.send("ann@example.com", "192.0.2.2")).kind).toBe("sent");
   });
 
-  it("10 mails in 15 minutes to one address, and the answer stays the same", async () => {
+  it("5 codes in 15 minutes for one address from one source, which keeps nobody else from getting one", async () => {
     const provider = create();
-    for (let index = 0; index < 15; index++) await sent(provider, "ann@example.com", `192.0.2.${index}`);
-    expect(mails).toHaveLength(10);
+    const stranger = "198.51.100.7";
+    for (let index = 0; index < 5; index++) await sent(provider, "ann@example.com", stranger);
+    for (const email of ["ann@example.com", "ann@EXAMPLE.com"])
+      expect(await provider.send(email, stranger)).toEqual({ kind: "limited", retryAfterS: 900 });
+    expect((await provider.send("bob@example.com", stranger)).kind).toBe("sent");
+    expect(provider.check(await sent(provider), mails.at(-1)?.pin ?? "", HOME).kind).toBe("login");
+  });
+
+  it("30 mails in 15 minutes to one address, and the answer stays the same", async () => {
+    const provider = create();
+    for (let index = 0; index < 35; index++) await sent(provider, "ann@example.com", `192.0.2.${index}`);
+    expect(mails).toHaveLength(30);
     expect(problems).toHaveLength(5);
   });
 });
