@@ -163,7 +163,7 @@ export class Http1Exchange implements IngressExchange, WatchedBody {
   /** The visitor sends nothing more. Before an answer that means that it left; raw bytes have two halves. */
   visitorEnded(): void {
     this.#visitorEnded = true;
-    if (this.#phase === "switched") return void this.#handler?.onEnd();
+    if (this.#phase === "switched") return this.#handler?.onEnd();
     if (this.#phase === "ended") return;
     this.#abortReason ??= "visitor";
     this.#connection.socket.destroy();
