@@ -82,9 +82,9 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   },
   {
     files: PRODUCT,
-    except: [`${CONNECTOR}origin/`, `${RELAY}authn/`],
+    except: [`${RELAY}authn/`],
     forbidden: ["undici"],
-    why: "undici talks to origins and identity providers; a third place that dials out would be a third place to bound and to audit",
+    why: "undici talks to identity providers; origins are dialled by the connector's own engine, and a third place that dials out would be a third place to bound and to audit",
   },
   {
     files: PRODUCT,

@@ -8,7 +8,8 @@ import { NO_FIELDS } from "@sallyport/shared/http/fields";
 
 import type { OriginEngine, OriginExchange, OriginHandler, OriginRequest } from "./exchange.ts";
 import { createHelloServer } from "./hello-server.ts";
-import { NodeHttpEngine } from "./node-http-engine.ts";
+import { Http1Engine } from "./http1-engine.ts";
+import type { Connect } from "./http1-engine.ts";
 import type { OriginAddress } from "./options.ts";
 
 export function createBuiltinEngine(address: Extract<OriginAddress, { readonly kind: "status" | "hello" }>, clock: Clock): OriginEngine {
@@ -17,7 +18,7 @@ export function createBuiltinEngine(address: Extract<OriginAddress, { readonly k
 
 function createHelloEngine(clock: Clock): OriginEngine {
   const server = createHelloServer(clock);
-  return new NodeHttpEngine((handler) => {
+  const connect: Connect = (handler) => {
     let wanted = true;
     process.nextTick(() => {
       if (!wanted) return;
@@ -29,12 +30,12 @@ function createHelloEngine(clock: Clock): OriginEngine {
       handler.connected(near);
     });
     return () => void (wanted = false);
-  });
+  };
+  return new Http1Engine(connect, 0, clock);
 }
 
 /** Answers before it has read the body, like any origin that does not care for it. */
 class StatusEngine implements OriginEngine {
-  readonly headWaitsForBody = false;
   readonly #status: number;
 
   constructor(status: number) {

@@ -3,7 +3,7 @@
 // Must not know HTTP, services or streams.
 
 import { connect as connectTcp, isIP } from "node:net";
-import type { NetConnectOpts, Socket } from "node:net";
+import type { NetConnectOpts, OnReadOpts, Socket } from "node:net";
 import type { DuplexOptions } from "node:stream";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
@@ -33,6 +33,12 @@ export interface DialHandler {
   /** The socket is connected, paused, and has no listeners left; the receiver owns it. */
   connected(socket: Socket): void;
   failed(failure: OriginFailure): void;
+  /**
+   * Takes what one read of the socket gave, before any copy is made: the octets are there during the call only.
+   * Without it the socket gives chunks like any stream.
+   * @returns false to read no more until the socket is resumed
+   */
+  read?(bytes: Buffer): boolean;
 }
 
 /**
@@ -55,7 +61,10 @@ const TCP_KEEP_ALIVE_MS = 15_000;
 export function dial(options: DialOptions, handler: DialHandler): () => void {
   const secure = options.address.kind === "http" && options.address.secure;
   const readyEvent = secure ? "secureConnect" : "connect";
-  const socket = secure ? connectTls(tlsOptions(options)) : connectPlain(options);
+  const take = handler.read?.bind(handler) ?? ((bytes: Buffer): boolean => socket.push(Buffer.from(bytes)));
+  const socket: Socket = secure
+    ? connectTls(handler.read === undefined ? tlsOptions(options) : { ...tlsOptions(options), ...readingInto(take) })
+    : connectTcp({ ...netOptions(options), ...readingInto(take) });
   // Tells a refused connection from a refused certificate: TLS starts when TCP is up.
   let phase: "tcp" | "tls" = "tcp";
   const onTcp = (): void => void (phase = "tls");
@@ -92,22 +101,11 @@ export function dial(options: DialOptions, handler: DialHandler): () => void {
 
 function ignore(): void {}
 
-/** All plain sockets read into this one piece of memory, and what came is copied out in its own size at once. */
+/** All sockets read into this one piece of memory, and what came is taken or copied out at once. */
 const readInto = Buffer.allocUnsafeSlow(READ_BYTES);
 
-function connectPlain(options: DialOptions): Socket {
-  const socket: Socket = connectTcp({
-    ...netOptions(options),
-    onread: {
-      buffer: readInto,
-      callback: (bytes) => {
-        const chunk = Buffer.allocUnsafeSlow(bytes);
-        chunk.set(readInto.subarray(0, bytes));
-        return socket.push(chunk);
-      },
-    },
-  });
-  return socket;
+function readingInto(take: (bytes: Buffer) => boolean): { readonly onread: OnReadOpts } {
+  return { onread: { buffer: readInto, callback: (bytes) => take(readInto.subarray(0, bytes)) } };
 }
 
 function netOptions({ address, halfOpen = false }: DialOptions): NetConnectOpts & DuplexOptions {

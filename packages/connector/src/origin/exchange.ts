@@ -1,5 +1,5 @@
 // The seam between the connector and whatever speaks HTTP to an origin: one exchange, head in, body chunks,
-// trailers, end, abort, with backpressure. undici, node:http and node:http2 fill it now.
+// trailers, end, abort, with backpressure. Filled by http1-engine.ts, http2-engine.ts and the built-in services.
 // Must not know the multiplexer, services, balancing or health.
 
 import type { Duplex } from "node:stream";
@@ -87,17 +87,29 @@ export interface OriginExchange {
 export interface OpenOptions {
   /** Do not use a kept connection. Default false. */
   readonly fresh?: boolean;
-  /** The request has a body of which no byte is there yet, but the head must go. Default false. */
-  readonly bodyPending?: boolean;
 }
 
 export interface OriginEngine {
-  /** The head leaves together with the first byte of the body: open a request with a body once that byte is there. */
-  readonly headWaitsForBody: boolean;
   open(request: OriginRequest, handler: OriginHandler, options?: OpenOptions): OriginExchange;
   /** Closes kept connections now and the others when their exchange ends. Idempotent. */
   close(): void;
 }
+
+/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"]);
+
+/** Nothing is lost when it is sent once more: there is no body that is gone. */
+export function hasNoContent({ body }: OriginRequest): boolean {
+  return body.kind === "none" || (body.kind === "length" && body.bytes === 0);
+}
+
+/** A kept connection that dies under it may be replaced by a new one (R-D4). */
+export function isRepeatable(request: OriginRequest): boolean {
+  return hasNoContent(request) && IDEMPOTENT.has(request.method);
+}
+
+/** Response heads beyond this are refused (I10); field count and trailers have limits of their own. */
+export const MAX_RESPONSE_HEAD_BYTES = 65_536;
 
 /** Longest text of a failure, so that it fits RESET. */
 const MAX_TEXT = 200;

@@ -1,4 +1,4 @@
-// From what Node, OpenSSL and undici report to the code a visitor's error page is made of. Decides by error
+// From what Node and OpenSSL report to the code a visitor's error page is made of. Decides by error
 // codes and by the phase, never by message text. Must not know streams or HTTP.
 
 import { ResetCode } from "@sallyport/shared/protocol/codes";

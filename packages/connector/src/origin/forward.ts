@@ -14,7 +14,7 @@ import type { ResetDetail, Stream, StreamHandler } from "@sallyport/shared/mux/s
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 import type { ResponseHead } from "@sallyport/shared/protocol/head";
 
-import { failure } from "./exchange.ts";
+import { failure, hasNoContent, isRepeatable } from "./exchange.ts";
 import type { OriginExchange, OriginFailure, OriginHandler, OriginRequest } from "./exchange.ts";
 import type { OriginLogger } from "./logger.ts";
 import type { Origin } from "./origin.ts";
@@ -22,25 +22,19 @@ import { RawPipe } from "./raw-pipe.ts";
 import { checkResponseFields } from "./response.ts";
 import type { Service } from "./service.ts";
 
-/** How long a head waits for the first byte of its body, so that both can go over a kept connection. */
-const FIRST_BYTE_WAIT_MS = 10;
 /** 103 responses passed on per exchange (R-D6); the protocol allows no more. Further ones are dropped. */
 const MAX_EARLY_HINTS = 8;
 /** Interim responses of any kind per exchange: an origin that sends more never means to answer. */
 const MAX_INTERIM = 1_000;
 
-/** Methods that may be sent twice (RFC 9110 section 9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "PUT", "TRACE"]);
-
 /**
- * - `starting`: the head waits for the first byte of its body.
  * - `connecting`: waiting for a connection; body bytes are held.
  * - `sending`: the request is on its way, the response may have begun.
  * - `answered`: the response is whole while the visitor still sends; that is thrown away.
  * - `switched`: raw bytes both ways.
  * - `over`.
  */
-type Phase = "starting" | "connecting" | "sending" | "answered" | "switched" | "over";
+type Phase = "connecting" | "sending" | "answered" | "switched" | "over";
 
 export interface ForwardContext {
   readonly clock: Clock;
@@ -53,7 +47,7 @@ export class Forward implements StreamHandler, OriginHandler {
   readonly #request: OriginRequest;
   readonly #context: ForwardContext;
   readonly #bodyLimitBytes: number;
-  #phase: Phase = "starting";
+  #phase: Phase = "connecting";
   #origin: Origin | undefined;
   #exchange: OriginExchange | undefined;
   #pipe: RawPipe | undefined;
@@ -84,24 +78,12 @@ export class Forward implements StreamHandler, OriginHandler {
 
   /** Begins; the stream may be reset from within. */
   start(): this {
-    if (this.#awaitsBody && this.#service.origins.some((origin) => origin.engine?.headWaitsForBody === true)) {
-      this.#timer = this.#context.clock.after(FIRST_BYTE_WAIT_MS, () => this.#begin());
-    } else this.#begin();
+    this.#watchBody();
+    this.#tryNextOrigin(failure(ResetCode.ORIGIN_UNREACHABLE, "no origin", "no"));
     return this;
   }
 
-  get #awaitsBody(): boolean {
-    return this.#request.body.kind !== "none" && !this.#request.expectContinue && !this.#bodyEnded && this.#receivedBytes === 0;
-  }
-
   // Connecting.
-
-  #begin(): void {
-    this.#timer?.cancel();
-    this.#phase = "connecting";
-    this.#watchBody();
-    this.#tryNextOrigin(failure(ResetCode.ORIGIN_UNREACHABLE, "no origin", "no"));
-  }
 
   #tryNextOrigin(reason: OriginFailure): void {
     const origin = this.#service.pick(this.#tried);
@@ -121,7 +103,7 @@ export class Forward implements StreamHandler, OriginHandler {
     const engine = this.#request.upgrade ? origin.upgradeEngine : origin.engine;
     if (engine === undefined) return this.#fail(failure(ResetCode.REQUEST_INVALID, "service does not speak HTTP"));
     this.#phase = "connecting";
-    this.#exchange = engine.open(this.#request, this, { fresh, bodyPending: this.#awaitsBody });
+    this.#exchange = engine.open(this.#request, this, { fresh });
   }
 
   ready(): void {
@@ -150,8 +132,7 @@ export class Forward implements StreamHandler, OriginHandler {
 
   #mayRetry(retry: OriginFailure["retry"]): boolean {
     if (retry === "same-origin") return true;
-    if (this.#request.body.kind !== "none" && this.#bodyLimitBytes > 0) return false;
-    return retry === "unprocessed" || (retry === "if-idempotent" && IDEMPOTENT.has(this.#request.method));
+    return retry === "unprocessed" ? hasNoContent(this.#request) : retry === "if-idempotent" && isRepeatable(this.#request);
   }
 
   // Visitor to origin.
@@ -164,7 +145,6 @@ export class Forward implements StreamHandler, OriginHandler {
     if (this.#phase === "sending" && !this.#request.upgrade) return this.#send(chunk);
     if (this.#phase === "answered") return this.#stream.consume(chunk.length);
     this.#held.push(chunk);
-    if (this.#phase === "starting") this.#begin();
   }
 
   #send(chunk: Uint8Array): void {
@@ -185,8 +165,7 @@ export class Forward implements StreamHandler, OriginHandler {
     if (this.#bodyLimitBytes !== Infinity && this.#receivedBytes < this.#bodyLimitBytes) {
       return this.#fail(failure(ResetCode.REQUEST_INVALID, "body is shorter than declared"));
     }
-    if (this.#phase === "starting") this.#begin();
-    else if (this.#phase === "sending" && !this.#request.upgrade) this.#endRequest();
+    if (this.#phase === "sending" && !this.#request.upgrade) this.#endRequest();
     else if (this.#phase === "answered") this.#finish();
   }
 

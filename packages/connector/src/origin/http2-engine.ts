@@ -1,4 +1,4 @@
-// HTTP/2 to one origin through node:http2 (undici's hides END_STREAM on heads and the RST code, which gRPC needs):
+// HTTP/2 to one origin through node:http2 (END_STREAM on heads and the RST code, which gRPC needs, are to be had there):
 // over TLS by ALPN, else with prior knowledge (h2c). Must not know streams of the tunnel or services.
 
 import { constants } from "node:http2";
@@ -18,7 +18,6 @@ import { latin1Fields } from "./response.ts";
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM, NGHTTP2_FLAG_END_STREAM } = constants;
 
 export class Http2Engine implements OriginEngine {
-  readonly headWaitsForBody = false;
   readonly #sessions: Http2Sessions;
   readonly #scheme: string;
 

@@ -11,7 +11,7 @@ import { dial } from "./dial.ts";
 import type { DialOptions } from "./dial.ts";
 import type { OriginFailure } from "./exchange.ts";
 import { errorText } from "./failure.ts";
-import { MAX_RESPONSE_HEAD_BYTES } from "./h1-pool.ts";
+import { MAX_RESPONSE_HEAD_BYTES } from "./exchange.ts";
 
 /** Credit per connection: node:http2 returns it on receipt, so one stalled stream does not take it from the others. */
 const CONNECTION_WINDOW_BYTES = 1_048_576;

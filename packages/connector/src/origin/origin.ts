@@ -6,7 +6,7 @@ import type { Clock, Timer } from "@sallyport/shared/clock";
 import { createBuiltinEngine } from "./builtin.ts";
 import type { NetworkAddress } from "./dial.ts";
 import type { OriginEngine, OriginFailure } from "./exchange.ts";
-import { Http1Engine } from "./http1-engine.ts";
+import { createHttp1Engine } from "./http1-engine.ts";
 import { Http2Engine } from "./http2-engine.ts";
 import { formatOrigin } from "./options.ts";
 import type { OriginAddress, OriginOptions } from "./options.ts";
@@ -57,7 +57,7 @@ export class Origin {
       this.engine = createBuiltinEngine(address, clock);
       this.upgradeEngine = this.engine;
     } else if (address.kind !== "tcp") {
-      const http1 = new Http1Engine(this.dialOptions(address), options.poolIdleMs);
+      const http1 = createHttp1Engine(this.dialOptions(address), options.poolIdleMs);
       this.engine = address.http2 ? new Http2Engine(this.dialOptions(address), options.poolIdleMs) : http1;
       this.upgradeEngine = http1;
     }

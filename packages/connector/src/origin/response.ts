@@ -12,10 +12,10 @@ export type CheckedFields =
   /** A stable code, for the log. */
   | { readonly ok: false; readonly code: string };
 
-/** undici hands over Buffers, node:http and node:http2 latin1 text. */
+/** What node:http2 hands over as `unknown`. */
 export function latin1Fields(raw: unknown): Fields {
   if (!Array.isArray(raw)) return NO_FIELDS;
-  return raw.map((part: unknown) => (Buffer.isBuffer(part) ? part.toString("latin1") : String(part)));
+  return raw.map(String);
 }
 
 /** The fields of a response head as they go to the relay: Content-Length stays, as far as the status may have one. */
