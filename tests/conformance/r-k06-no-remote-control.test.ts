@@ -74,8 +74,8 @@ test("R-K6: grants in a HELLO change nothing at the connector: its allow list is
 
 test("R-K6: a TCP stream to a service that is HTTP is refused", async () => {
   const connections = origin.connections;
-  expect(
-    await rogue.open({ kind: StreamKind.TCP, method: "", path: "" }, { token: rogue.token(), body: "x" }),
-  ).toMatchObject({ reset: "REQUEST_INVALID" });
+  expect(await rogue.open({ kind: StreamKind.TCP, method: "", path: "" }, { token: rogue.token(), body: "x" })).toMatchObject({
+    reset: "REQUEST_INVALID",
+  });
   expect(origin.connections).toBe(connections);
 });

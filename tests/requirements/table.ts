@@ -79,7 +79,13 @@ function render(requirements: readonly Requirement[], proofs: ReadonlyMap<string
     const letter = id.charAt(2);
     if (letter !== group) {
       group = letter;
-      lines.push(...(lines.length === 0 ? [] : [""]), `### ${letter}: ${GROUPS[letter] ?? ""}`, "", "| id | what must hold | proven by |", "| --- | --- | --- |");
+      lines.push(
+        ...(lines.length === 0 ? [] : [""]),
+        `### ${letter}: ${GROUPS[letter] ?? ""}`,
+        "",
+        "| id | what must hold | proven by |",
+        "| --- | --- | --- |",
+      );
     }
     const found = proofs.get(id) ?? [];
     lines.push(`| ${id} | ${what} | ${found.length === 0 ? (absent ?? "**nothing**") : proofsCell(found)} |`);

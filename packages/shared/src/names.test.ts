@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { normaliseDomain, normaliseEmail, normaliseName } from "./names.ts";
 
-describe("a name", () => {
+describe("a name (R-N6)", () => {
   it("is brought into composed form", () => {
     expect(normaliseName("Cafe\u0301")).toBe("Caf\u00e9");
   });
@@ -14,7 +14,7 @@ describe("a name", () => {
   );
 });
 
-describe("a mail address", () => {
+describe("a mail address (R-N6)", () => {
   it.each([
     ["Ann@EXAMPLE.com", "Ann@example.com"],
     ["ann@B\u00dcCHER.example", "ann@b\u00fccher.example"],
@@ -38,7 +38,7 @@ describe("a mail address", () => {
   });
 });
 
-describe("a mail domain", () => {
+describe("a mail domain (R-N6)", () => {
   it("is lower-cased", () => {
     expect(normaliseDomain("EXAMPLE.Com")).toBe("example.com");
   });

@@ -74,7 +74,7 @@ test("one refresh at a time per session, however many requests (R-F9)", async ()
   expect(asked).toHaveLength(1);
 });
 
-describe("claims older than claimsMaxAge", () => {
+describe("claims older than claimsMaxAge (R-F9)", () => {
   test("make the one request that needs them wait for the provider (an idle session wakes)", async () => {
     const session = sessions.add(person(), 24 * HOUR_MS);
     clock.advance(2 * HOUR_MS);
@@ -127,7 +127,7 @@ describe("claims older than claimsMaxAge", () => {
   });
 });
 
-test("a person whom the provider no longer knows is signed out, also those who wait", async () => {
+test("a person whom the provider no longer knows is signed out, also those who wait (R-F9)", async () => {
   const session = sessions.add();
   clock.advance(HOUR_MS);
   const confirmed = refresher.confirm(session);
@@ -136,7 +136,7 @@ test("a person whom the provider no longer knows is signed out, also those who w
   expect(sessions.ended).toEqual([[session.id, "ended-by-provider"]]);
 });
 
-test("another person's claims under this person's token end the session", async () => {
+test("another person's claims under this person's token end the session (R-F9)", async () => {
   const session = sessions.add();
   clock.advance(HOUR_MS);
   refresher.look(session);

@@ -375,6 +375,19 @@ test("a secret comes from the environment or from a file without its last newlin
   expect(JSON.stringify(result)).not.toMatch(/s3cr3t|p4ss/);
 });
 
+test("an empty or missing secret is refused, from a file and from the environment (R-J5)", async () => {
+  folder.env["EMPTY"] = " ";
+  folder.write("empty", "\n");
+  for (const source of ["{ env: EMPTY }", "{ env: NOT_SET }", "{ file: empty }", "{ file: not-there }"]) {
+    const result = await folder.load(
+      minimal(`identityProviders:\n  - { type: github, name: gh, clientId: id, clientSecret: ${source} }\n`),
+    );
+    expect(problemsOf(result).map(({ code }) => code)).toEqual([
+      source.includes("not-there") ? "ERR_CONFIG_REFERENCED_FILE" : "ERR_CONFIG_SECRET",
+    ]);
+  }
+});
+
 test("no excerpt shows a secret that somebody wrote into the file by mistake (R-J4)", async () => {
   const yaml = minimal(`identityProviders:
   - { type: github, nam: gh, clientId: id, clientSecret: s3cr3t-one }

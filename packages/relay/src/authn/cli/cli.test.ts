@@ -75,7 +75,7 @@ async function visitWith(token: string, host = "notes"): Promise<number> {
   return page.status;
 }
 
-describe("with a browser on the same machine", () => {
+describe("with a browser on the same machine (R-E4)", () => {
   it("a person signs in, sees which machine asks, allows it, and the command gets a token for that application only", async () => {
     const page = await signedIn(request());
     expect(page.status).toBe(200);
@@ -204,7 +204,7 @@ describe("with a browser on the same machine", () => {
   });
 });
 
-describe("without a browser near", () => {
+describe("without a browser near (R-E4)", () => {
   const start = async (changes: Readonly<Record<string, string>> = {}): Promise<Answer> =>
     await post("/.sallyport/cli/device", {
       application: relay.url("notes"),

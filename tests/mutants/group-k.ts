@@ -1,0 +1,147 @@
+// Mutants of group K: connector and tunnel.
+
+import type { Mutant } from "./mutant.ts";
+
+const SHARED = "packages/shared/src/";
+const RELAY = "packages/relay/src/";
+const CONNECTOR = "packages/connector/src/";
+const CASES = "tests/conformance/";
+
+export const GROUP_K: readonly Mutant[] = [
+  {
+    id: "R-K1",
+    off: "a connector gets the hostname it asks for",
+    file: `${RELAY}tunnel/acceptor.ts`,
+    find: "if (wanted !== undefined && !grants.some((grant) => grant.hostname === wanted)) {",
+    replace: "if (wanted !== undefined && grants.length < 0) {",
+    tests: [`${CASES}r-k01-grants.test.ts`],
+  },
+  {
+    id: "R-K2",
+    off: "connectors come unrecorded",
+    file: `${RELAY}tunnel/acceptor.ts`,
+    find: 'onEvent({ type: "connected", connection });',
+    replace: "",
+    tests: [`${CASES}r-k02-replicas.test.ts`],
+  },
+  {
+    id: "R-K3",
+    off: "a proof is bound to no challenge",
+    file: `${SHARED}protocol/handshake.ts`,
+    find: 'return Buffer.concat([Buffer.from(PROOF_CONTEXT, "latin1"), length, authUrl, input.relayNonce, input.connectorNonce, id]);',
+    replace: 'return Buffer.concat([Buffer.from(PROOF_CONTEXT, "latin1"), length, authUrl, input.connectorNonce, id]);',
+    tests: [`${CASES}r-k03-handshake.test.ts`],
+  },
+  {
+    id: "R-K3",
+    off: "http to anywhere is a relay",
+    file: `${SHARED}credential-file.ts`,
+    find: 'return url.protocol === "http:" && isLoopbackHost(url.hostname) ? url.origin : undefined;',
+    replace: 'return url.protocol === "http:" ? url.origin : undefined;',
+    tests: [`${CASES}r-k03-handshake.test.ts`, `${CONNECTOR}tunnel/dial.test.ts`],
+  },
+  {
+    id: "R-K4",
+    off: "an unknown service is the first one of the list",
+    file: `${CONNECTOR}origin/router.ts`,
+    find: "const service = services.get(open.service);\n  if (service === undefined)",
+    replace: "const service = services.get(open.service) ?? services.values().next().value;\n  if (service === undefined)",
+    tests: [`${CASES}r-k04-allow-list.test.ts`],
+  },
+  {
+    id: "R-K5",
+    off: "any signature will do",
+    file: `${SHARED}jws.ts`,
+    find: 'if (!signedBy(key, `${header}.${payload}`, signature)) return failed("signature");',
+    replace: "",
+    tests: [`${CASES}r-k05-assertions.test.ts`],
+  },
+  {
+    id: "R-K5",
+    off: "withdrawn keys can be brought back",
+    file: `${SHARED}key-manifest.ts`,
+    find: 'if (manifest.version < lowestVersion) return invalid("rolled-back");',
+    replace: "",
+    tests: [`${SHARED}key-manifest.test.ts`, `${CONNECTOR}gate/gate.test.ts`],
+  },
+  {
+    id: "R-K5",
+    off: "a token that was verified once is good for ever",
+    file: `${CONNECTOR}gate/gate.ts`,
+    find: 'if (expiresAt + MAX_SKEW_MS <= nowMs) return "expired";',
+    replace: "",
+    tests: [`${CONNECTOR}gate/gate.test.ts`, `${CASES}r-k05-assertions.test.ts`],
+  },
+  {
+    id: "R-K6",
+    off: "messages that the protocol does not have are passed over",
+    file: `${SHARED}mux/connection.ts`,
+    find: "if (type >= FIRST_EXTENSION_TYPE) return;",
+    replace: "if (type >= FIRST_EXTENSION_TYPE || type > FrameType.ASSERTION) return;",
+    tests: [`${CASES}r-k06-no-remote-control.test.ts`],
+  },
+  {
+    id: "R-K7",
+    off: "a frame may claim any length",
+    file: `${SHARED}protocol/frame.ts`,
+    find: "if (length > MAX_FRAME_PAYLOAD_BYTES) throw new ProtocolViolation",
+    replace: "if (length < 0) throw new ProtocolViolation",
+    tests: [`${SHARED}protocol/frame.test.ts`, `${CASES}r-k07-frames.test.ts`],
+  },
+  {
+    id: "R-K7",
+    off: "credit may be exceeded",
+    file: `${SHARED}mux/connection.ts`,
+    find: "if (this.#receiveCreditBytes < 0) throw",
+    replace: "if (this.#receiveCreditBytes === Infinity) throw",
+    tests: [`${CASES}r-k07-frames.test.ts`],
+  },
+  {
+    id: "R-K8",
+    off: "a connector may open streams",
+    file: `${SHARED}mux/connection.ts`,
+    find: 'if (this.role !== "connector") throw unexpected("OPEN");',
+    replace: "",
+    tests: [`${CASES}r-k08-streams.test.ts`],
+  },
+  {
+    id: "R-K8",
+    off: "ids run on to their end",
+    file: `${SHARED}mux/connection.ts`,
+    find: "if (id >= MAX_STREAM_ID - EXHAUSTION_MARGIN) this.goaway(",
+    replace: "if (id > MAX_STREAM_ID + EXHAUSTION_MARGIN) this.goaway(",
+    tests: [`${CASES}r-k08-streams.test.ts`],
+  },
+  {
+    id: "R-K9",
+    off: "one address may have any number of handshakes under way",
+    file: `${RELAY}tunnel/acceptor.ts`,
+    find: "const MAX_PENDING_PER_ADDRESS = 64;",
+    replace: "const MAX_PENDING_PER_ADDRESS = 1_000;",
+    tests: [`${CASES}r-k09-before-authentication.test.ts`],
+  },
+  {
+    id: "R-K9",
+    off: "a stranger may take its time",
+    file: `${SHARED}protocol/handshake.ts`,
+    find: "export const HANDSHAKE_TIMEOUT_MS = 10_000;",
+    replace: "export const HANDSHAKE_TIMEOUT_MS = 100_000;",
+    tests: [`${CASES}r-k09-before-authentication.test.ts`],
+  },
+  {
+    id: "R-K9",
+    off: "a credential that was revoked while its HELLO was awaited is admitted",
+    file: `${RELAY}tunnel/acceptor.ts`,
+    find: "if (this.#lookup(id)?.revoked !== false) {",
+    replace: "if (this.#lookup(id) === undefined) {",
+    tests: [`${RELAY}tunnel/acceptor.test.ts`],
+  },
+  {
+    id: "R-K10",
+    off: "a HELLO may hold control characters",
+    file: `${SHARED}protocol/hello.ts`,
+    find: "|| value.length > MAX_NAME_LENGTH || /[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]/u.test(value)) throw invalid(what);",
+    replace: "|| value.length > MAX_NAME_LENGTH) throw invalid(what);",
+    tests: [`${CASES}r-k10-enrolment.test.ts`],
+  },
+];
