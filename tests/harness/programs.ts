@@ -1,6 +1,7 @@
 // Programs of a signed-in person: a home folder of their own, `sallyport access login` driven to its end with a PIN that the
 // relay shows on its terminal. Must not import product code.
 
+import { readFileSync } from "node:fs";
 import { launchSallyport, runSallyport } from "./connector.ts";
 import type { CommandResult, Program } from "./program.ts";
 import type { Relay } from "./relay.ts";
@@ -16,12 +17,13 @@ export class Person {
   readonly visitor: Visitor;
   readonly #relay: Relay;
 
-  constructor(stack: AsyncDisposableStack, relay: Relay) {
+  /** @param caFile authority to trust, when the relay serves TLS */
+  constructor(stack: AsyncDisposableStack, relay: Relay, caFile?: string) {
     this.home = scratchFolder(stack, "sallyport-home");
     // A browser that opens nothing: the test is the browser.
-    this.env = { HOME: this.home, BROWSER: "/bin/true" };
+    this.env = { HOME: this.home, BROWSER: "/bin/true", ...(caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }) };
     this.#relay = relay;
-    this.visitor = new Visitor(relay);
+    this.visitor = new Visitor(relay, caFile === undefined ? undefined : readFileSync(caFile, "utf8"));
   }
 
   url(application: string, path = ""): string {

@@ -10,14 +10,17 @@ const MAX_REDIRECTS = 20;
 
 export class Visitor {
   readonly #relay: Relay;
+  readonly #ca: string | undefined;
   /** By application. */
   readonly #cookies = new Map<string, Map<string, string>>();
   #application = "";
   #page: Visit | undefined;
   redirects = 0;
 
-  constructor(relay: Relay) {
+  /** @param ca PEM to trust, when the relay serves TLS */
+  constructor(relay: Relay, ca?: string) {
     this.#relay = relay;
+    this.#ca = ca;
   }
 
   get page(): Visit {
@@ -37,7 +40,8 @@ export class Visitor {
     this.#application = application;
     const headers = { accept, cookie: this.cookie(application), ...(form === undefined ? {} : FORM_HEADERS) };
     const body = form === undefined ? "" : new URLSearchParams(form).toString();
-    const answer = await visit(this.#relay, application, path, { method: form === undefined ? "GET" : "POST", headers, body });
+    const ca = this.#ca === undefined ? {} : { ca: this.#ca };
+    const answer = await visit(this.#relay, application, path, { method: form === undefined ? "GET" : "POST", headers, body, ...ca });
     for (const line of answer.headers["set-cookie"] ?? []) {
       const [pair = ""] = line.split(";");
       const equals = pair.indexOf("=");

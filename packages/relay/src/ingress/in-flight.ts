@@ -2,7 +2,7 @@
 // over, refusals included. Glue between the visitor's exchange and the forwarding; decides nothing.
 
 import { randomUUID } from "node:crypto";
-import type { Clock } from "@sallyport/shared/clock";
+import type { Clock, Timer } from "@sallyport/shared/clock";
 import { type Fields, NO_FIELDS } from "@sallyport/shared/http/fields";
 import { TCP_PATH } from "@sallyport/shared/http/websocket-bytes";
 import type { Identity } from "../authn/identity.ts";
@@ -20,7 +20,16 @@ import type { ClientAddress } from "./client-address.ts";
 import type { IngressExchange, IngressHandler } from "./exchange.ts";
 import { userAgentOf, type UnsignedForward } from "./forward-request.ts";
 import type { OwnLocation } from "./location.ts";
-import { ownFields, refusalOfReset, REFUSALS, respondRedirect, respondWith, type RefusalCode, type RefusalContext } from "./respond.ts";
+import {
+  grpcTrailers,
+  ownFields,
+  refusalOfReset,
+  REFUSALS,
+  respondRedirect,
+  respondWith,
+  type RefusalCode,
+  type RefusalContext,
+} from "./respond.ts";
 import type { Application, Runtime } from "./runtime.ts";
 import { type SmallBody, SmallBodyReader } from "./small-body.ts";
 import { BETWEEN_FRAMES, TcpWebSocket } from "./tcp-websocket.ts";
@@ -41,8 +50,8 @@ const CLOSE_POLICY_VIOLATION = 1008;
 const POLICY_CLOSE_REASON = "access ended";
 const POLICY_CLOSE_FRAME = closeFrame(CLOSE_POLICY_VIOLATION, POLICY_CLOSE_REASON);
 
-/** How long a revoked exchange may take to end by itself. */
-const POLITE_END_MS = 5_000;
+/** How long a revoked exchange may take to end by itself, before it is cut: a visitor who does not read takes no close frame. */
+const POLITE_END_MS = 3_000;
 
 export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   readonly exchange: IngressExchange;
@@ -70,7 +79,8 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   #decidedAtMs = 0;
   #openedAtMs: number | undefined;
   #headAtMs: number | undefined;
-  #revokedAtMs: number | undefined;
+  /** Set once access has ended: cuts what did not end by itself. */
+  #cutTimer: Timer | undefined;
   /** The visitor went away, or was answered by the engine: nothing is begun for it any more. */
   #gone = false;
   #closed = false;
@@ -176,14 +186,10 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     return this.#closed || this.#gone;
   }
 
-  /** Asked again while the polite end is under way, it waits; then it cuts. */
+  /** Ends it in the way of its kind, and cuts it where that does not come about. */
   revoke(): void {
-    const nowMs = this.#services.clock.monotonic();
-    if (this.#revokedAtMs !== undefined) {
-      if (nowMs >= this.#revokedAtMs + POLITE_END_MS) this.exchange.abort();
-      return;
-    }
-    this.#revokedAtMs = nowMs;
+    if (this.#cutTimer !== undefined) return;
+    this.#cutTimer = this.#services.clock.after(POLITE_END_MS, () => this.exchange.abort());
     this.#reason = "revoked";
     this.#tcp?.close(CLOSE_POLICY_VIOLATION, POLICY_CLOSE_REASON);
     if (this.#forwarding === undefined) this.exchange.abort();
@@ -220,6 +226,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   onClose(): void {
     if (this.#closed) return;
     this.#bodyReader?.abort();
+    this.#cutTimer?.cancel();
     this.#closed = true;
     this.#forwarding?.visitorDrained();
     this.#services.active.remove(this);
@@ -245,6 +252,10 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     if (failure === undefined || this.#code !== undefined) return;
     if (failure.kind !== "visitor-gone") this.#code = refusalOf(failure);
     this.#reason = failure.kind === "reset" ? `reset-${failure.code}` : failure.kind;
+  }
+
+  get policyTrailers(): Fields | undefined {
+    return grpcTrailers(this.exchange.request, "ERR_ACCESS_DENIED", POLICY_CLOSE_REASON);
   }
 
   createFollower(): FrameFollower {

@@ -211,18 +211,21 @@ const GRPC_UNKNOWN = 2;
 function respondGrpc(exchange: IngressExchange, code: RefusalCode, refusal: Refusal, context: RefusalContext): AnsweredRefusal {
   const message = `${code}: ${refusal.meaning} ${refusal.visitorRemedy} (request ${context.requestId})`;
   const fields = commonFields(code, refusal, context);
-  fields.push(
-    "Content-Type",
-    "application/grpc",
-    "grpc-status",
-    String(GRPC_STATUS[refusal.status] ?? GRPC_UNKNOWN),
-    "grpc-message",
-    percentEncode(message),
-  );
+  fields.push("Content-Type", "application/grpc", "grpc-status", grpcStatus(refusal.status), "grpc-message", percentEncode(message));
   if (context.fields !== undefined) fields.push(...context.fields);
   if (refusal.closes === true) exchange.closeConnectionAfter();
   exchange.sendHead(200, fields, true);
   return { status: 200, bodyBytes: 0 };
+}
+
+/** How an answer to a gRPC caller that is under way ends with a reason; undefined where there is no such caller. */
+export function grpcTrailers(request: IngressRequest, code: RefusalCode, message: string): Fields | undefined {
+  if (request.httpVersion !== "2.0" || !isGrpc(request)) return undefined;
+  return ["grpc-status", grpcStatus(REFUSALS[code].status), "grpc-message", percentEncode(`${code}: ${message}`)];
+}
+
+function grpcStatus(httpStatus: number): string {
+  return String(GRPC_STATUS[httpStatus] ?? GRPC_UNKNOWN);
 }
 
 /** Percent-encoding of grpc-message: visible ASCII and space stay, less the percent sign (PROTOCOL-HTTP2.md). */

@@ -27,6 +27,7 @@ const GET: OpenHead = {
 class Visitor implements VisitorExchange, ForwardOwner {
   readonly seen: string[] = [];
   readonly policyCloseFrame: Uint8Array = Buffer.from("[1008]");
+  policyTrailers: Fields | undefined;
   readonly finished: Promise<ForwardFailure | undefined>;
   readonly #finish: (failure: ForwardFailure | undefined) => void;
   full = false;
@@ -399,6 +400,24 @@ describe("forward of an upgrade", () => {
       forward(registry, visitor, overrides);
       expect(await visitor.finished).toMatchObject({ kind: "bad-response" });
     }
+  });
+
+  it("ends an answer with trailers when access ends, where they say so (gRPC, R-I2)", async () => {
+    const registry = new TunnelRegistry();
+    const resets: ResetCode[] = [];
+    connect(registry, (stream) => {
+      stream.sendHead({ status: 200, fields: [] }, false);
+      return { ...handler(), onReset: (code) => void resets.push(code) };
+    });
+    const visitor = new Visitor();
+    visitor.policyTrailers = ["grpc-status", "7"];
+    const forwarding = forward(registry, visitor, {});
+    while (visitor.seen.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    forwarding.revoke();
+    expect(await visitor.finished).toEqual({ kind: "revoked" });
+    expect(visitor.seen.slice(1)).toEqual(["end grpc-status:7"]);
+    while (resets.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(resets).toEqual([ResetCode.REVOKED]);
   });
 
   it("closes with 1008 between two frames when access ends, and cuts inside one (R-I2)", async () => {

@@ -72,6 +72,8 @@ export interface ForwardOwner {
   createFollower(): FrameFollower;
   /** A complete close frame with code 1008. */
   readonly policyCloseFrame: Uint8Array;
+  /** Where an answer that is under way can still say that access ended (gRPC); undefined: it is cut. */
+  readonly policyTrailers: Fields | undefined;
 }
 
 export class Forwarding implements StreamHandler {
@@ -115,6 +117,8 @@ export class Forwarding implements StreamHandler {
   /** The exchange is no longer permitted (R-I2). */
   revoke(): void {
     if (this.#phase === "done") return this.#exchange.abort();
+    const { policyTrailers } = this.#owner;
+    if (this.#phase === "streaming" && policyTrailers !== undefined) return this.#endRevoked(policyTrailers);
     if (this.#phase !== "switched") return this.#cut({ kind: "revoked" }, ResetCode.REVOKED);
     this.#revoking = true;
     this.#closePolitely();
@@ -278,6 +282,12 @@ export class Forwarding implements StreamHandler {
       this.#stream?.reset(ResetCode.REVOKED);
       this.#finish({ kind: "revoked" });
     } else this.#cut({ kind: "revoked" }, ResetCode.REVOKED);
+  }
+
+  #endRevoked(trailers: Fields): void {
+    this.#stream?.reset(ResetCode.REVOKED);
+    this.#exchange.end(trailers);
+    this.#finish({ kind: "revoked" });
   }
 
   #badResponse(detail: string): void {
