@@ -21,8 +21,14 @@ const PRODUCT = [SHARED, RELAY, CONNECTOR];
 export const IMPORT_RULES: readonly ImportRule[] = [
   {
     files: [SHARED],
-    forbidden: ["@sallyport/", RELAY, CONNECTOR, "pino", "commander", "undici", "jose", "zod", "yaml", "prom-client"],
-    why: "shared is the vocabulary of both sides: it must not know either of them, nor a logger, a command line or a configuration format",
+    forbidden: ["@sallyport/", RELAY, CONNECTOR, "pino", "commander", "undici", "jose", "zod", "prom-client"],
+    why: "shared is the vocabulary of both sides: it must not know either of them, nor a logger, a command line or a validator",
+  },
+  {
+    files: [SHARED],
+    except: [`${SHARED}config/`],
+    forbidden: ["yaml"],
+    why: "YAML is read in shared/config, for both configurations alike, and nowhere else: the wire has formats of its own",
   },
   {
     files: [SHARED],

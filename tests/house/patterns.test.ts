@@ -38,7 +38,7 @@ const LIMIT_MS = 200;
 
 /** Patterns that no stranger's text meets, with the reason. */
 const OWN_TEXT: ReadonlyMap<string, string> = new Map([
-  ["packages/relay/src/config/redact.ts", "lines of the operator's own configuration, cut to the width of an excerpt"],
+  ["packages/shared/src/config/redact.ts", "lines of the operator's own configuration, cut to the width of an excerpt"],
 ]);
 
 interface Pattern {

@@ -201,6 +201,7 @@ async function listen(server: Server): Promise<number> {
 class FakeIo implements Io {
   readonly environment: Record<string, string> = {};
   readonly clock = systemClock;
+  readonly color = false;
   readonly handlers = new Map<Signal, Set<() => void>>();
   stdout = "";
   stderr = "";

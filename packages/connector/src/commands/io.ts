@@ -1,6 +1,7 @@
 // What commands may touch of the process: output, environment, signals. Injected, so that commands are tested without
 // a process, and so that everything else in this program knows nothing of it.
 
+import { wantsColor } from "@sallyport/shared/config/render";
 import { type Clock, systemClock } from "@sallyport/shared/clock";
 import type { Environment } from "../tunnel/proxy.ts";
 
@@ -9,6 +10,8 @@ export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
 export interface Io {
   readonly environment: Environment;
   readonly clock: Clock;
+  /** Whether standard error is a terminal that wants colours. */
+  readonly color: boolean;
   /** Results, for standard output. A newline is added. */
   out(text: string): void;
   /** What went wrong, for standard error. A newline is added. */
@@ -25,6 +28,7 @@ const MAX_INTERVAL_MS = 2 ** 31 - 1;
 export const processIo: Io = {
   environment: process.env,
   clock: systemClock,
+  color: wantsColor(process.stderr.isTTY === true, process.env),
   out: (text) => void process.stdout.write(`${text}\n`),
   err: (text) => void process.stderr.write(`${text}\n`),
   onSignal(signal, handler) {

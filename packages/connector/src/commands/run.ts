@@ -1,6 +1,6 @@
 // `sallyport run`: serves what connector.yaml names until a signal ends it; reloads on SIGHUP and when a file changes.
 
-import { renderProblem } from "../config/problem.ts";
+import { renderProblem } from "@sallyport/shared/config/render";
 import { FileWatch } from "../config/watch.ts";
 import { loadConfig } from "../config/load.ts";
 import type { ConnectorConfig } from "../config/types.ts";
@@ -27,7 +27,7 @@ export async function run(options: RunOptions, io: Io, logger: Logger = createLo
   const found = loaded === undefined ? undefined : credentialOrExplain(options.credential, loaded.config, io);
   const ca = options.ca === undefined ? undefined : readAuthorities(options.ca, io);
   if (loaded === undefined || found === undefined || ca === "unusable") return ExitCode.USAGE;
-  for (const warning of loaded.warnings) io.err(renderProblem(warning));
+  for (const warning of loaded.warnings) io.err(renderProblem(warning, { color: io.color, lines: loaded.lines }));
   const connector = createConnector({
     config: trusting(ca, loaded.config),
     credential: found.credential,

@@ -3,7 +3,7 @@
 import type { TunnelCredential } from "@sallyport/shared/credential-file";
 import { findCredential } from "../config/credential.ts";
 import { loadConfig, type LoadResult } from "../config/load.ts";
-import { renderProblems } from "../config/problem.ts";
+import { renderProblems } from "@sallyport/shared/config/render";
 import type { ConnectorConfig, CredentialSource } from "../config/types.ts";
 import { relayUrl } from "../connector.ts";
 import { createGate, type StreamGate } from "../gate/gate.ts";
@@ -19,7 +19,7 @@ export function loadOrExplain(file: string, json: boolean, io: Io): Loaded | und
   const result = loadConfig(file, io.environment);
   if (result.kind === "loaded") return result;
   if (json) io.out(JSON.stringify({ problems: result.problems }));
-  else io.err(renderProblems(result.problems));
+  else io.err(renderProblems(result.problems, { color: io.color, lines: result.lines }));
   return undefined;
 }
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { DEFAULT_ORIGIN_OPTIONS } from "../origin/options.ts";
 import { loadConfig, type LoadResult, parseConfig } from "./load.ts";
-import { renderProblems } from "./problem.ts";
-import { configJsonSchema } from "./schema.ts";
+import { renderProblems } from "@sallyport/shared/config/render";
+import { publishedSchema } from "./json-schema.ts";
 import type { ConnectorConfig } from "./types.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "config-"));
@@ -17,14 +17,18 @@ function parse(text: string, environment: Record<string, string> = {}): LoadResu
 
 function loaded(text: string, environment?: Record<string, string>): ConnectorConfig {
   const result = parse(text, environment);
-  if (result.kind === "refused") throw new Error(renderProblems(result.problems));
+  if (result.kind === "refused") throw new Error(renderProblems(result.problems, { color: false, lines: result.lines }));
   return result.config;
 }
 
 /** What a person sees, with the folder's changing name cut off. */
 function shown(text: string, environment?: Record<string, string>): string {
   const result = parse(text, environment);
-  return renderProblems(result.kind === "refused" ? result.problems : result.warnings).replaceAll(`${folder}/`, "");
+  const { lines } = result;
+  return renderProblems(result.kind === "refused" ? result.problems : result.warnings, { color: false, lines }).replaceAll(
+    `${folder}/`,
+    "",
+  );
 }
 
 describe("what is accepted", () => {
@@ -83,7 +87,7 @@ services:
 
   test.each([
     ["{}", "demands nothing"],
-    ["{ groups: [] }", "expected at least 1 entries"],
+    ["{ groups: [] }", "must not be empty"],
     ["{ kinds: [admin] }", "not a kind of caller"],
     ["{ kind: [person] }", 'unknown key "kind"'],
     ["{ emails: [example.com] }", "expected a mail address"],
@@ -168,7 +172,7 @@ services:
 });
 
 test("docs/connector.schema.json, for editors, is generated from the schema", async () => {
-  const schema = `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
+  const schema = `${JSON.stringify(publishedSchema(), null, 2)}\n`;
   expect(schema).not.toContain("remedy");
   await expect(schema).toMatchFileSnapshot("../../../../docs/connector.schema.json");
 });
@@ -188,32 +192,53 @@ services:
 `),
     ).toMatchInlineSnapshot(`
       "error[ERR_CONFIG_VALUE]: expected the relay's authUrl
-        --> connector.yaml:1:8  relay
-         = write https://auth.example.com, as in relay.yaml (http:// is for loopback only)
+       --> connector.yaml:1:8  relay
+        |
+      1 | relay: http://auth.example.com
+        |        ^^^^^^^^^^^^^^^^^^^^^^^
+        = write https://auth.example.com, as in relay.yaml (http:// is for loopback only)
 
       error[ERR_CONFIG_UNKNOWN_KEY]: unknown key "conections"
-        --> connector.yaml:2:1  conections
-         = write "connections" instead
+       --> connector.yaml:2:1  conections
+        |
+      2 | conections: 3
+        | ^^^^^^^^^^
+        = write "connections" instead
 
       error[ERR_CONFIG_VALUE]: not a service name
-        --> connector.yaml:4:3  services.Grafana
-         = use 1 to 64 lower-case letters, digits, -, _ and ., starting with a letter or digit
+       --> connector.yaml:4:3  services.Grafana
+        |
+      4 |   Grafana: http://127.0.0.1:3000
+        |   ^^^^^^^
+        = use 1 to 64 lower-case letters, digits, -, _ and ., starting with a letter or digit
 
       error[ERR_CONFIG_VALUE]: a unix socket needs an absolute path, for example unix:/run/wiki.sock
-        --> connector.yaml:6:10  services.wiki.url
-         = write where the service listens, for example http://127.0.0.1:3000, unix:/run/wiki.sock or just 3000
+       --> connector.yaml:6:10  services.wiki.url
+        |
+      6 |     url: unix:run/wiki.sock
+        |          ^^^^^^^^^^^^^^^^^^
+        = write where the service listens, for example http://127.0.0.1:3000, unix:/run/wiki.sock or just 3000
 
       error[ERR_CONFIG_UNKNOWN_KEY]: unknown key "hostheader"
-        --> connector.yaml:7:5  services.wiki.hostheader
-         = write "hostHeader" instead
+       --> connector.yaml:7:5  services.wiki.hostheader
+        |
+      7 |     hostheader: wiki.internal
+        |     ^^^^^^^^^^
+        = write "hostHeader" instead
 
       error[ERR_CONFIG_VALUE]: expected a duration from 1ms to 10m
-        --> connector.yaml:8:21  services.wiki.connectTimeout
-         = write a whole number and a unit (ms, s, m, h, d), from 1ms to 10m
+       --> connector.yaml:8:21  services.wiki.connectTimeout
+        |
+      8 |     connectTimeout: 10
+        |                     ^^
+        = write a whole number and a unit (ms, s, m, h, d), from 1ms to 10m
 
       error[ERR_CONFIG_TYPE]: expected true or false, found text
-        --> connector.yaml:9:17  services.api.http2
-         = Speak HTTP/2 to the origin: by ALPN over TLS, else with prior knowledge. Needed for gRPC.
+       --> connector.yaml:9:17  services.api.http2
+        |
+      9 |   api: { http2: yes }
+        |                 ^^^
+        = Speak HTTP/2 to the origin: by ALPN over TLS, else with prior knowledge. Needed for gRPC.
 
       7 errors"
     `);
@@ -231,28 +256,46 @@ services:
 `),
     ).toMatchInlineSnapshot(`
       "error[ERR_CONFIG_CONFLICT]: neither url nor urls is written
-        --> connector.yaml:2:9  services.none
-         = write url for one origin or urls for several
+       --> connector.yaml:2:3  services.none
+        |
+      2 |   none: {}
+        |   ^^^^
+        = write url for one origin or urls for several
 
       error[ERR_CONFIG_CONFLICT]: both url and urls are written
-        --> connector.yaml:3:9  services.both
-         = write url for one origin or urls for several
+       --> connector.yaml:3:3  services.both
+        |
+      3 |   both: { url: 3000, urls: [ 3001 ] }
+        |   ^^^^
+        = write url for one origin or urls for several
 
       error[ERR_CONFIG_CONFLICT]: tcp:// origins are mixed with others
-        --> connector.yaml:4:18  services.mixed.urls
-         = make two services of them
+       --> connector.yaml:4:12  services.mixed.urls
+        |
+      4 |   mixed: { urls: [ "http://127.0.0.1:1", "tcp://127.0.0.1:2" ] }
+        |            ^^^^
+        = make two services of them
 
       error[ERR_CONFIG_CONFLICT]: health checks are HTTP requests, and no origin of this service speaks HTTP
-        --> connector.yaml:5:50  services.ssh.healthCheck
-         = remove healthCheck
+       --> connector.yaml:5:37  services.ssh.healthCheck
+        |
+      5 |   ssh: { url: "tcp://127.0.0.1:22", healthCheck: { path: / } }
+        |                                     ^^^^^^^^^^^
+        = remove healthCheck
 
       error[ERR_CONFIG_REFERENCED_FILE]: the file cannot be read (ENOENT)
-        --> connector.yaml:6:41  services.ca.ca
-         = check the path (relative ones start at the configuration's folder) and its permissions
+       --> connector.yaml:6:37  services.ca.ca
+        |
+      6 |   ca: { url: https://wiki.internal, ca: { file: absent.pem } }
+        |                                     ^^
+        = check the path (relative ones start at the configuration's folder) and its permissions
 
       error[ERR_CONFIG_SECRET]: the environment variable UNSET is not set
-        --> connector.yaml:7:59  services.token.setRequestHeaders.Authorization
-         = set it for this process, or refer to a file
+       --> connector.yaml:7:44  services.token.setRequestHeaders.Authorization
+        |
+      7 |   token: { url: 3000, setRequestHeaders: { Authorization: { env: UNSET } } }
+        |                                            ^^^^^^^^^^^^^
+        = set it for this process, or refer to a file
 
       6 errors"
     `);
@@ -267,16 +310,25 @@ services:
 `),
     ).toMatchInlineSnapshot(`
       "warning[ERR_CONFIG_INSECURE]: metrics and health have no sign-in and are not on loopback
-        --> connector.yaml:1:19  admin.address
-         = use 127.0.0.1, or make sure that only your monitoring reaches this address
+       --> connector.yaml:1:19  admin.address
+        |
+      1 | admin: { address: "0.0.0.0:9091" }
+        |                   ^^^^^^^^^^^^^^
+        = use 127.0.0.1, or make sure that only your monitoring reaches this address
 
       warning[ERR_CONFIG_INSECURE]: the origin's certificate is not verified
-        --> connector.yaml:3:59  services.wiki.insecureSkipVerify
-         = give its authority with ca, or the name in its certificate with serverName
+       --> connector.yaml:3:59  services.wiki.insecureSkipVerify
+        |
+      3 |   wiki: { url: https://wiki.internal, insecureSkipVerify: true }
+        |                                                           ^^^^
+        = give its authority with ca, or the name in its certificate with serverName
 
       warning[ERR_CONFIG_CONFLICT]: serverName has no effect: no origin of this service is https://
-        --> connector.yaml:4:49  services.plain.serverName
-         = remove it, or write https://
+       --> connector.yaml:4:49  services.plain.serverName
+        |
+      4 |   plain: { url: http://127.0.0.1:1, serverName: a.b }
+        |                                                 ^^^
+        = remove it, or write https://
 
       0 errors, 3 warnings"
     `);
@@ -288,7 +340,7 @@ services:
     ["relay: https://a.example", "ERR_CONFIG_MISSING_KEY"],
     ["services: {}", "ERR_CONFIG_VALUE"],
     ["services: { a: 3000 }\nservices: { a: 3000 }", "ERR_CONFIG_DUPLICATE_KEY"],
-    ["services: { a: &x 3000, b: *x }", "ERR_CONFIG_ALIAS"],
+    ["services: { a: &x { url: *x } }", "ERR_CONFIG_ALIAS"],
     ["services: { a: 3000", "ERR_CONFIG_SYNTAX"],
     ["connections: 0\nservices: { a: 3000 }", "ERR_CONFIG_VALUE"],
     ["connections: 17\nservices: { a: 3000 }", "ERR_CONFIG_VALUE"],
@@ -301,7 +353,7 @@ services:
     ['services: { a: { url: "tcp://127.0.0.1:1", http2: true } }', "ERR_CONFIG_CONFLICT"],
     ["services: { a: file:/etc/passwd }", "ERR_CONFIG_VALUE"],
     ["services: { a: http://user:word@host }", "ERR_CONFIG_VALUE"],
-    ["services: { __proto__: 3000 }", "ERR_CONFIG_VALUE"],
+    ["services: { __proto__: 3000 }", "ERR_CONFIG_SYNTAX"],
   ])("%j with %s", (text, code) => {
     const result = parse(text);
     expect(result.kind === "refused" ? result.problems.map((problem) => problem.code) : "accepted").toContain(code);
@@ -311,6 +363,22 @@ services:
     const text =
       'proxy: http://user:hunter2@proxy:1\nservices: { a: { url: http://user:hunter2@host, setRequestHeaders: { X: "hunter2\\n" } } }';
     expect(shown(text)).not.toContain("hunter2");
+  });
+
+  test("a file that is no YAML is told once, with the line, and without the secrets in it", () => {
+    const text = "services:\n  wiki:\n    url: 3000\n    setRequestHeaders:\n      Authorization: Bearer hunter2\n    hostHeader: [\n";
+    expect(shown(text)).toMatchInlineSnapshot(`
+      "error[ERR_CONFIG_SYNTAX]: not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]
+       --> connector.yaml:6:18
+        |
+      6 |     hostHeader: [
+        |                  ^
+        = align this line with its neighbours: keys of one mapping start in one column
+
+      1 error"
+    `);
+    expect(parse(text).lines.join()).not.toContain("hunter2");
+    expect(parse("services: { a: { url: 1, setRequestHeaders: { Authorization: hunter2 }").lines.join()).not.toContain("hunter2");
   });
 
   test("a file that is not there, with what to do", () => {

@@ -3,24 +3,28 @@
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { z } from "zod";
+import { findingsOf } from "@sallyport/shared/config/issues";
+import { hasErrors, MAX_PROBLEMS, type Problem } from "@sallyport/shared/config/problem";
+import { MAX_CONFIG_BYTES, parseConfigText } from "@sallyport/shared/config/text";
 import type { Environment } from "../tunnel/proxy.ts";
-import { MAX_CONFIG_BYTES, readDocument } from "./document.ts";
-import { findingsOf } from "./issues.ts";
+import { CONNECTOR_SCHEMA } from "./json-schema.ts";
 import { directoryProblem } from "./permissions.ts";
-import { hasErrors, MAX_PROBLEMS, type Problem } from "./problem.ts";
 import { Resolver } from "./resolve.ts";
 import { configSchema } from "./schema.ts";
 import type { ConnectorConfig } from "./types.ts";
 
-export type LoadResult =
-  | { readonly kind: "loaded"; readonly config: ConnectorConfig; readonly warnings: readonly Problem[]; readonly files: readonly string[] }
-  | { readonly kind: "refused"; readonly problems: readonly Problem[]; readonly files: readonly string[] };
+interface LoadReport {
+  /** Absolute paths whose change is a reason to load again. */
+  readonly files: readonly string[];
+  /** Lines of the file for excerpts, secrets blanked; empty when it could not be read. */
+  readonly lines: readonly string[];
+}
 
-/**
- * Loads a configuration file. Never throws for anything the file or its references hold.
- * `files` are absolute paths whose change is a reason to load again.
- */
+export type LoadResult =
+  | (LoadReport & { readonly kind: "loaded"; readonly config: ConnectorConfig; readonly warnings: readonly Problem[] })
+  | (LoadReport & { readonly kind: "refused"; readonly problems: readonly Problem[] });
+
+/** Loads a configuration file. Never throws for anything the file or its references hold. */
 export function loadConfig(file: string, environment: Environment): LoadResult {
   const absolute = resolve(file);
   const unsafe = directoryProblem(absolute);
@@ -53,32 +57,26 @@ export function loadConfig(file: string, environment: Environment): LoadResult {
 /** As {@link loadConfig}, for text that was read already. `file` names it in problems and anchors relative paths. */
 export function parseConfig(file: string, text: string, environment: Environment): LoadResult {
   const absolute = resolve(file);
-  const document = readDocument(file, text);
-  if (document.problems.length > 0) return { kind: "refused", problems: document.problems.slice(0, MAX_PROBLEMS), files: [absolute] };
+  const document = parseConfigText(file, text);
+  const { lines } = document;
+  if (document.problems.length > 0) return { kind: "refused", problems: document.problems, files: [absolute], lines };
   const parsed = configSchema.safeParse(document.value);
   if (!parsed.success) {
-    const problems = findingsOf(parsed.error.issues, document.value, annotatedSchema()).map((finding) => document.locate(finding));
-    return { kind: "refused", problems: problems.slice(0, MAX_PROBLEMS), files: [absolute] };
+    const findings = findingsOf(parsed.error.issues, document.value, CONNECTOR_SCHEMA).slice(0, MAX_PROBLEMS);
+    return { kind: "refused", problems: findings.map((finding) => document.locate(finding)), files: [absolute], lines };
   }
   const resolver = new Resolver(absolute, environment);
   const config = resolver.resolve(parsed.data);
-  const problems = resolver.findings.map((finding) => document.locate(finding)).slice(0, MAX_PROBLEMS);
+  const problems = resolver.findings.slice(0, MAX_PROBLEMS).map((finding) => document.locate(finding));
   const files = [absolute, ...resolver.files];
-  return hasErrors(problems) ? { kind: "refused", problems, files } : { kind: "loaded", config, warnings: problems, files };
-}
-
-let annotated: unknown;
-
-// With the `remedy` annotations that the published schema leaves out. Built once.
-function annotatedSchema(): unknown {
-  annotated ??= z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
-  return annotated;
+  return hasErrors(problems) ? { kind: "refused", problems, files, lines } : { kind: "loaded", config, warnings: problems, files, lines };
 }
 
 function refused(file: string, absolute: string, code: Problem["code"], message: string, remedy: string): LoadResult {
   return {
     kind: "refused",
-    problems: [{ severity: "error", file, line: 1, column: 1, path: "", code, message, remedy }],
+    problems: [{ severity: "error", file, line: 1, column: 1, length: 1, path: "", code, message, remedy }],
     files: [absolute],
+    lines: [],
   };
 }

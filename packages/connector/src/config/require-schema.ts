@@ -5,7 +5,7 @@ import { normaliseDomain, normaliseEmail, normaliseName } from "@sallyport/share
 import { z } from "zod";
 import type { Requirement } from "../gate/require.ts";
 import type { AssertionKind } from "../gate/verify.ts";
-import { fits, strict, textValue } from "./values.ts";
+import { fits, textValue } from "./values.ts";
 
 const MAX_VALUES = 1_024;
 
@@ -37,13 +37,14 @@ function listOf<Value>(value: z.ZodType<Value, string | number>): z.ZodOptional<
   return z.array(value).min(1).max(MAX_VALUES).optional();
 }
 
-export const requireSchema: z.ZodType<WrittenRequirement, unknown> = strict({
-  kinds: listOf(kind).meta({ description: "Who may ask: person, service (a service token), bypass (anybody)." }),
-  applications: listOf(application).meta({ description: "Public URLs of the applications through which it may be reached." }),
-  groups: listOf(group).meta({ description: "Groups; a person has to be in one of them." }),
-  emails: listOf(email).meta({ description: "Verified addresses; a person has to have one of them." }),
-  emailDomains: listOf(emailDomain).meta({ description: "Domains of verified addresses." }),
-})
+export const requireSchema: z.ZodType<WrittenRequirement, unknown> = z
+  .strictObject({
+    kinds: listOf(kind).meta({ description: "Who may ask: person, service (a service token), bypass (anybody)." }),
+    applications: listOf(application).meta({ description: "Public URLs of the applications through which it may be reached." }),
+    groups: listOf(group).meta({ description: "Groups; a person has to be in one of them." }),
+    emails: listOf(email).meta({ description: "Verified addresses; a person has to have one of them." }),
+    emailDomains: listOf(emailDomain).meta({ description: "Domains of verified addresses." }),
+  })
   .refine((written) => Object.values(written).some((value) => value !== undefined), {
     error: "demands nothing",
     params: { remedy: "write kinds, applications, groups, emails or emailDomains, or remove require" },
@@ -70,5 +71,5 @@ function readApplication(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.host === "") return undefined;
   if (url.search !== "" || url.hash !== "" || url.username !== "" || url.password !== "") return undefined;
-  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+  return url.origin + (url.pathname.endsWith("/") ? url.pathname.slice(0, -1) : url.pathname);
 }

@@ -17,7 +17,7 @@ import {
 import type { Requirement } from "../gate/require.ts";
 import { isLoopbackHost } from "../tunnel/lookup.ts";
 import { type Environment, parseProxyUrl, type ProxySetting } from "../tunnel/proxy.ts";
-import type { ConfigPath, Finding } from "./problem.ts";
+import type { ConfigPath, Finding } from "@sallyport/shared/config/problem";
 import { requirementOf, type WrittenRequirement } from "./require-schema.ts";
 import type { WrittenConfig } from "./schema.ts";
 import type { WrittenHeaderValue, WrittenService } from "./service-schema.ts";

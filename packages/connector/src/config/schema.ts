@@ -5,7 +5,7 @@ import { z } from "zod";
 import { parseProxyUrl } from "../tunnel/proxy.ts";
 import { requireSchema, type WrittenRequirement } from "./require-schema.ts";
 import { SERVICE_NAME, serviceSchema, type WrittenService } from "./service-schema.ts";
-import { fileReference, fits, type Reference, reference, socketAddress, type SocketAddress, strict, textValue } from "./values.ts";
+import { fileReference, fits, type Reference, reference, socketAddress, type SocketAddress, textValue } from "./values.ts";
 
 export const DEFAULT_CONNECTIONS = 2;
 export const MAX_CONNECTIONS = 16;
@@ -75,7 +75,7 @@ export interface WrittenConfig {
   readonly services: Readonly<Record<string, WrittenService>>;
 }
 
-export const configSchema: z.ZodType<WrittenConfig, unknown> = strict({
+export const configSchema: z.ZodType<WrittenConfig, unknown> = z.strictObject({
   relay: relay.optional().meta({ description: "The relay's authUrl. Default: the one in the credential; another one is refused." }),
   credential: reference.optional().meta({
     description: "The credential made by `sallyport-relay credential create`. Default: SALLYPORT_CREDENTIAL, else ./sallyport.credential.",
@@ -86,7 +86,8 @@ export const configSchema: z.ZodType<WrittenConfig, unknown> = strict({
     .max(MAX_CONNECTIONS)
     .default(DEFAULT_CONNECTIONS)
     .meta({ description: "Connections kept to the relay at the same time." }),
-  admin: strict({ address: socketAddress })
+  admin: z
+    .strictObject({ address: socketAddress })
     .optional()
     .meta({ description: "Listener for /metrics, /healthz and /readyz, without sign-in: keep it on loopback. Default: none." }),
   ca: fileReference.optional().meta({ description: "PEM file with authorities trusted for the relay beside the usual ones." }),
@@ -98,13 +99,3 @@ export const configSchema: z.ZodType<WrittenConfig, unknown> = strict({
     description: "The allow list: names that the relay may ask for, and where each leads. Nothing else is ever dialled.",
   }),
 });
-
-/** JSON Schema for editors, generated so that it cannot disagree with what is accepted. */
-export function configJsonSchema(): Record<string, unknown> {
-  const schema = z.toJSONSchema(configSchema, {
-    io: "input",
-    unrepresentable: "any",
-    override: ({ jsonSchema }) => void delete jsonSchema["remedy"],
-  });
-  return { ...schema, title: "Sallyport connector configuration (connector.yaml)" };
-}

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { headerEditProblem, parseOriginUrl, prefixProblem } from "../origin/options.ts";
 import { requireSchema, type WrittenRequirement } from "./require-schema.ts";
-import { duration, durationOrNone, fileReference, fits, type Reading, type Reference, reference, strict, textValue } from "./values.ts";
+import { duration, durationOrNone, fileReference, fits, type Reading, type Reference, reference, textValue } from "./values.ts";
 
 const MAX_ORIGINS = 64;
 const MAX_HEADER_EDITS = 64;
@@ -84,7 +84,7 @@ const headerEdits = z
   })
   .meta({ remedy: "write a mapping from header names to values" });
 
-const healthCheck = strict({
+const healthCheck = z.strictObject({
   path: textValue(
     fits((text) => (/^\/[\x21\x22\x24-\x7e]{0,1023}$/.test(text) ? text : undefined), "expected a path"),
     { remedy: "write a path such as /healthz" },
@@ -97,7 +97,7 @@ const healthCheck = strict({
   healthyAfter: z.int().min(1).max(1_000).optional().meta({ description: "Passed checks in a row that bring it back. Default 2." }),
 });
 
-const longForm = strict({
+const longForm = z.strictObject({
   url: originUrl.optional().meta({
     description: "Where the service listens: http://, https://, h2c://, unix:/path, tcp://, status:NNN, hello, or a port of this machine.",
   }),

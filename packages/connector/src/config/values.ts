@@ -3,14 +3,7 @@
 
 import { formatDuration, parseDurationMs } from "@sallyport/shared/duration";
 import { z } from "zod";
-import type { ConfigCode } from "./problem.ts";
-
-/** What a custom issue tells issues.ts beside its message. */
-export interface IssueHints {
-  readonly remedy: string;
-  readonly code?: ConfigCode;
-  readonly severity?: "warning";
-}
+import type { IssueHints } from "@sallyport/shared/config/issues";
 
 /** The reading of one scalar: a value, or a sentence that says what is wrong. */
 export type Reading<Out> = { readonly ok: true; readonly value: Out } | { readonly ok: false; readonly problem: string };
@@ -78,7 +71,8 @@ const file = z.string().min(1).max(4_096);
 const env = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/);
 
 /** `{ file: PATH }` or `{ env: NAME }`. */
-export const reference: z.ZodType<Reference, unknown> = strict({ file: file.optional(), env: env.optional() })
+export const reference: z.ZodType<Reference, unknown> = z
+  .strictObject({ file: file.optional(), env: env.optional() })
   .meta({ remedy: "write { file: PATH } or { env: NAME }" })
   .transform((written, context): Reference => {
     if (written.file !== undefined && written.env === undefined) return { kind: "file", file: written.file };
@@ -89,16 +83,9 @@ export const reference: z.ZodType<Reference, unknown> = strict({ file: file.opti
   });
 
 /** `{ file: PATH }`. */
-export const fileReference: z.ZodType<{ readonly file: string }, unknown> = strict({ file }).meta({ remedy: "write { file: PATH }" });
-
-/**
- * A mapping with exactly these keys. zod's own issue for a key too many does not say which ones there are; the issue
- * carries them here, so that the message can say what was meant.
- */
-export function strict<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
-  const known = Object.keys(shape).join(" ");
-  return z.strictObject(shape, { error: (issue) => (issue.code === "unrecognized_keys" ? known : undefined) });
-}
+export const fileReference: z.ZodType<{ readonly file: string }, unknown> = z
+  .strictObject({ file })
+  .meta({ remedy: "write { file: PATH }" });
 
 function within(value: number | undefined, min: number, max: number): number | undefined {
   return value !== undefined && value >= min && value <= max ? value : undefined;

@@ -1,6 +1,6 @@
 // What lint looks at and how its findings are written. Shared by the lint files; pure.
 
-import type { ConfigCode, ConfigPath, Finding } from "../config/problem.ts";
+import type { ConfigCode, ConfigPath, Finding } from "@sallyport/shared/config/problem";
 import {
   selectorEntry,
   type GroupConfig,

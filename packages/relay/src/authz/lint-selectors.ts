@@ -1,7 +1,7 @@
 // Mistakes in single selectors and groups: names that nothing defines, groups in circles, selectors that cannot work
 // with the action of their policy. Part of lint.ts; pure.
 
-import type { ConfigPath, Finding } from "../config/problem.ts";
+import type { ConfigPath, Finding } from "@sallyport/shared/config/problem";
 import {
   asList,
   type GroupConfig,

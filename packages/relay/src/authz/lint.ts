@@ -1,7 +1,7 @@
 // Mistakes in policies that only the whole file shows: references, cycles, selectors that cannot work with an action,
 // policies that can never match, applications that nobody can open. Used by the configuration loader; pure.
 
-import type { Finding } from "../config/problem.ts";
+import type { Finding } from "@sallyport/shared/config/problem";
 import type { PolicyConfig, PolicyTestConfig } from "../config/policy-types.ts";
 import { groupProblems, referredGroups } from "./group-graph.ts";
 import { error, unknownName, warning, type LintInput, type Placed } from "./lint-input.ts";

@@ -3,7 +3,7 @@
 import { systemClock } from "@sallyport/shared/clock";
 import type { Command } from "commander";
 import { loadConfig, type LoadResult } from "../config/load.ts";
-import { renderProblems } from "../config/render.ts";
+import { renderProblems } from "@sallyport/shared/config/render";
 import type { RelayConfig } from "../config/types.ts";
 import { configOption, ExitCode, jsonLine, jsonOption, processOutput, type Output } from "./output.ts";
 

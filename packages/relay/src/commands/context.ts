@@ -9,7 +9,7 @@ import type { AdminClient } from "../admin/api.ts";
 import { connectAdmin, localAdmin } from "../admin/client.ts";
 import { createStateOperations } from "../admin/operations.ts";
 import { loadConfig } from "../config/load.ts";
-import { renderProblems } from "../config/render.ts";
+import { renderProblems } from "@sallyport/shared/config/render";
 import type { RelayConfig } from "../config/types.ts";
 import { createRecorder, type Recorder } from "../observe/record.ts";
 import { openState, type State } from "../state/state.ts";

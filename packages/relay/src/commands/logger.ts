@@ -2,7 +2,7 @@
 // Requests and audit events do not go here but to the record (observe/).
 
 import { pino, type Logger } from "pino";
-import { UNPRINTABLE } from "../config/problem.ts";
+import { UNPRINTABLE } from "@sallyport/shared/config/problem";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,5 +1,6 @@
 // What the commands share at the edge: exit codes, where text goes, whether colour is wanted, the --config option.
 
+import { wantsColor } from "@sallyport/shared/config/render";
 import { Option } from "commander";
 
 /** Exit codes of `sallyport-relay`, documented in `--help`. */
@@ -27,11 +28,6 @@ export function processOutput(stream: { readonly isTTY?: boolean } = process.std
     error: (text) => void process.stderr.write(text),
     color: wantsColor(stream.isTTY === true, process.env),
   };
-}
-
-/** https://no-color.org: set and not empty means no. */
-export function wantsColor(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): boolean {
-  return isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }
 
 /** One JSON value per answer, on a line of its own. */

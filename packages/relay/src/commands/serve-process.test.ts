@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Problem } from "../config/problem.ts";
+import type { Problem } from "@sallyport/shared/config/problem";
 import { loadConfig } from "../config/load.ts";
 import { ConfigFolder, minimal } from "../config/test-support.ts";
 import type { RelayConfig } from "../config/types.ts";

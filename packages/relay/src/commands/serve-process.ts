@@ -5,7 +5,7 @@ import type { Clock } from "@sallyport/shared/clock";
 import { LogField } from "@sallyport/shared/log-fields";
 import type { Logger } from "pino";
 import type { LoadResult } from "../config/load.ts";
-import type { Problem } from "../config/problem.ts";
+import type { Problem } from "@sallyport/shared/config/problem";
 import { ConfigReloader, type ReloadOutcome } from "../config/reload.ts";
 import type { RelayConfig } from "../config/types.ts";
 import { FileWatcher, type WatchOptions } from "../config/watch.ts";

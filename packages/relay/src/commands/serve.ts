@@ -5,7 +5,7 @@ import { systemClock } from "@sallyport/shared/clock";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Logger } from "pino";
 import { loadConfig } from "../config/load.ts";
-import { renderProblems } from "../config/render.ts";
+import { renderProblems } from "@sallyport/shared/config/render";
 import { createRelay } from "../relay.ts";
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from "./logger.ts";
 import { configOption, ExitCode, processOutput } from "./output.ts";

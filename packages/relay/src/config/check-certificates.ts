@@ -1,8 +1,8 @@
 // Whether the certificates cover what the relay publishes: a name that no certificate covers is a browser warning
 // for every visitor, and is better found here.
 
-import { warning } from "./issues.ts";
-import { printable, type ConfigPath, type Finding } from "./problem.ts";
+import { warning } from "@sallyport/shared/config/issues";
+import { printable, type ConfigPath, type Finding } from "@sallyport/shared/config/problem";
 import type { Resolved } from "./resolve.ts";
 import type { Survey } from "./survey.ts";
 

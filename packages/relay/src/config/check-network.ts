@@ -1,7 +1,7 @@
 // Checks of where the relay can be reached and whom it believes: the auth origin, listeners, proxies, host names.
 
-import { finding, warning } from "./issues.ts";
-import type { Finding } from "./problem.ts";
+import { finding, warning } from "@sallyport/shared/config/issues";
+import type { Finding } from "@sallyport/shared/config/problem";
 import type { Survey } from "./survey.ts";
 import type { PublicOrigin, SocketAddress } from "./types.ts";
 

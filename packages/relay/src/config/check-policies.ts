@@ -2,9 +2,9 @@
 // itself, with places, and refuses selectors that nothing in this release can answer.
 
 import { lintPolicies } from "../authz/lint.ts";
-import { finding } from "./issues.ts";
+import { finding } from "@sallyport/shared/config/issues";
 import type { RuleLists, SelectorKind } from "./policy-types.ts";
-import type { ConfigPath, Finding } from "./problem.ts";
+import type { ConfigPath, Finding } from "@sallyport/shared/config/problem";
 import type { Survey } from "./survey.ts";
 
 export function checkPolicies(survey: Survey): Finding[] {

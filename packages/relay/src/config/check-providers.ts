@@ -1,8 +1,8 @@
 // Checks of identity providers that need to know the rest of the file. Must not reach any provider: that is the command
 // `provider test`.
 
-import { finding, warning } from "./issues.ts";
-import type { ConfigPath, Finding } from "./problem.ts";
+import { finding, warning } from "@sallyport/shared/config/issues";
+import type { ConfigPath, Finding } from "@sallyport/shared/config/problem";
 import type { OidcProviderDocument, OneTimePinProviderDocument } from "./provider-schema.ts";
 import type { Survey } from "./survey.ts";
 

@@ -1,9 +1,9 @@
 // Checks across sections: names that exist, names that are given once, host names and paths that are given once.
 
-import { finding, warning } from "./issues.ts";
-import { childOf } from "./json-schema.ts";
-import { nearest } from "./nearest.ts";
-import { printable, type ConfigPath, type Finding } from "./problem.ts";
+import { finding, warning } from "@sallyport/shared/config/issues";
+import { childOf } from "@sallyport/shared/config/schema-tree";
+import { nearest } from "@sallyport/shared/config/nearest";
+import { printable, type ConfigPath, type Finding } from "@sallyport/shared/config/problem";
 import type { Survey } from "./survey.ts";
 
 export function checkReferences(survey: Survey): Finding[] {

@@ -1,8 +1,8 @@
 import { chmodSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { MAX_PROBLEMS, type ConfigCode } from "./problem.ts";
-import { renderProblems } from "./render.ts";
+import { MAX_PROBLEMS, type ConfigCode } from "@sallyport/shared/config/problem";
+import { renderProblems } from "@sallyport/shared/config/render";
 import { parseIp } from "../authz/ip.ts";
 import { ConfigFolder, geoDatabase, minimal, problemsOf } from "./test-support.ts";
 

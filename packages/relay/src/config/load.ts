@@ -10,13 +10,14 @@ import { checkPolicies } from "./check-policies.ts";
 import { checkProviders } from "./check-providers.ts";
 import { testPolicies } from "./test-policies.ts";
 import { checkReferences } from "./check-references.ts";
+import { RELAY_SCHEMA } from "./json-schema.ts";
 import { readBounded, type Surroundings } from "./files.ts";
-import { findingsOf, finding } from "./issues.ts";
-import { hasErrors, MAX_PROBLEMS, type Finding, type Problem } from "./problem.ts";
+import { findingsOf, finding } from "@sallyport/shared/config/issues";
+import { hasErrors, MAX_PROBLEMS, type Finding, type Problem } from "@sallyport/shared/config/problem";
 import { assemble, resolveReferences } from "./resolve.ts";
 import { parseDocument } from "./schema.ts";
 import { survey } from "./survey.ts";
-import { MAX_CONFIG_BYTES, parseConfigText, type ConfigText } from "./text.ts";
+import { MAX_CONFIG_BYTES, parseConfigText, type ConfigText } from "@sallyport/shared/config/text";
 import type { RelayConfig } from "./types.ts";
 
 export interface LoadOptions {
@@ -60,7 +61,7 @@ async function judge(text: ConfigText, file: string, hash: string, around: Surro
   const watchedFiles = [...new Set([file, ...resolved.files])];
   const findings: Finding[] = [
     ...early,
-    ...findingsOf(issues, text.value),
+    ...findingsOf(issues, text.value, RELAY_SCHEMA),
     ...checkReferences(known),
     ...checkNetwork(known),
     ...checkProviders(known),

@@ -2,9 +2,9 @@
 
 import { resolve } from "node:path";
 import { readBounded, type Outcome, type Surroundings } from "./files.ts";
-import { finding } from "./issues.ts";
+import { finding } from "@sallyport/shared/config/issues";
 import type { LogoConfig } from "./pages-types.ts";
-import { printable, type ConfigPath } from "./problem.ts";
+import { printable, type ConfigPath } from "@sallyport/shared/config/problem";
 
 const MAX_LOGO_BYTES = 64 * 1024;
 const PNG_SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");

@@ -1,7 +1,7 @@
 // Options that Sallyport's design names but this release does not have. Accepting one without effect would be a lie
 // about security (R-J5), so each is refused with the truth. When an option arrives, its line here goes away.
 
-import type { ConfigPath } from "./problem.ts";
+import type { ConfigPath } from "@sallyport/shared/config/problem";
 
 const LATER: Readonly<Record<string, string>> = {
   acme: "certificates from Let's Encrypt arrive later; until then give `listen[].tls` certificate files",

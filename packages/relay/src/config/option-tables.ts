@@ -1,8 +1,9 @@
 // The option tables of docs/configure.md, from the schema, so that the documentation cannot say anything else than the
 // relay does. A table per section; nested options are rows with a dotted name.
 
-import { flow } from "./flow.ts";
-import { schemaRoot, type SchemaNode } from "./json-schema.ts";
+import { flow } from "@sallyport/shared/config/flow";
+import type { SchemaNode } from "@sallyport/shared/config/schema-tree";
+import { schemaRoot } from "./json-schema.ts";
 
 /** One documented option. */
 export interface OptionRow {

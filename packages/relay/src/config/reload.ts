@@ -4,7 +4,7 @@
 import { SallyportError } from "@sallyport/shared/errors";
 import { diffConfigs, restartSections, type ConfigDiff } from "./diff.ts";
 import type { LoadResult } from "./load.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "@sallyport/shared/config/problem";
 import type { RelayConfig } from "./types.ts";
 
 export type ReloadOutcome =

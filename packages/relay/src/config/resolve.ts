@@ -7,7 +7,7 @@ import { readCertificate, readGeoip, readSecret, type Outcome, type Surroundings
 import type { ListenDocument } from "./listen-schema.ts";
 import { readLogo } from "./logo-file.ts";
 import type { LogoConfig } from "./pages-types.ts";
-import type { Finding } from "./problem.ts";
+import type { Finding } from "@sallyport/shared/config/problem";
 import type { IdentityProviderDocument } from "./provider-schema.ts";
 import type { RelayDocument } from "./schema.ts";
 import type { Entry, Survey } from "./survey.ts";

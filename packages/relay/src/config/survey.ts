@@ -3,8 +3,8 @@
 // and a broken policy is not also reported as missing. Must not judge anything itself.
 
 import type { z } from "zod";
-import type { ConfigPath } from "./problem.ts";
-import { childOf } from "./json-schema.ts";
+import type { ConfigPath } from "@sallyport/shared/config/problem";
+import { childOf } from "@sallyport/shared/config/schema-tree";
 import { parseSection, SECTION_NAMES, type RelayDocument, type SectionName } from "./schema.ts";
 
 export interface Entry<Value> {

@@ -3,8 +3,8 @@
 import { compileApplications } from "../authz/compile.ts";
 import { noCountry, type CountryLookup } from "../authz/facts.ts";
 import { runPolicyTests } from "../authz/policy-tests.ts";
-import { finding } from "./issues.ts";
-import type { Finding } from "./problem.ts";
+import { finding } from "@sallyport/shared/config/issues";
+import type { Finding } from "@sallyport/shared/config/problem";
 import { createRouteFor, type RoutedConfig } from "./route-for.ts";
 import type { GroupConfig, PolicyConfig, PolicyTestConfig } from "./policy-types.ts";
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ManualClock } from "@sallyport/shared/clock";
 import { loadConfig, type LoadResult } from "./load.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "@sallyport/shared/config/problem";
 
 /** A scratch folder that goes away with the test. */
 export class ConfigFolder implements Disposable {

@@ -7,7 +7,7 @@ import { canonicalHostname, defaultPort, formatAuthority } from "@sallyport/shar
 import { isReservedPath, normaliseApplicationPath } from "@sallyport/shared/http/path-prefix";
 import { z } from "zod";
 import { readCidr } from "../authz/ip.ts";
-import type { ConfigCode } from "./problem.ts";
+import type { IssueHints } from "@sallyport/shared/config/issues";
 import { formatSize, parseSizeBytes } from "./size.ts";
 import type { PublicOrigin, SocketAddress } from "./types.ts";
 
@@ -15,15 +15,13 @@ import type { PublicOrigin, SocketAddress } from "./types.ts";
 // schema has neither.
 
 /** What a custom issue tells issues.ts beside its message. */
-export interface IssueHints {
-  readonly remedy: string;
-  readonly code?: ConfigCode;
+export interface ValueHints extends IssueHints {
   /** What the option tables say the type is: `duration, 1s to 5m`. Default: text. */
   readonly kind?: string;
 }
 
 /** A value that is read from text: undefined from `read` means refused, with the hint's message and remedy. */
-export function textValue<Out>(read: (text: string) => Out | undefined, message: string, hints: IssueHints): z.ZodType<Out, string> {
+export function textValue<Out>(read: (text: string) => Out | undefined, message: string, hints: ValueHints): z.ZodType<Out, string> {
   return z
     .string()
     .meta({ remedy: hints.remedy, ...(hints.kind === undefined ? {} : { kind: hints.kind }) })

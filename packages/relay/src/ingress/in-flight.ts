@@ -52,6 +52,7 @@ const POLICY_CLOSE_FRAME = closeFrame(CLOSE_POLICY_VIOLATION, POLICY_CLOSE_REASO
 
 /** How long a revoked exchange may take to end by itself, before it is cut: a visitor who does not read takes no close frame. */
 const POLITE_END_MS = 3_000;
+const NO_BODY = new Uint8Array(0);
 
 export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   readonly exchange: IngressExchange;
@@ -140,7 +141,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   }
 
   /** Answers a request of the relay's own pages. The record says who answered, nothing of the content. */
-  answerOwn(status: number, fields: Fields, body: Uint8Array, cacheControl = "no-store"): void {
+  answerOwn(status: number, fields: Fields, body: Uint8Array = NO_BODY, cacheControl = "no-store"): void {
     this.#decision = "own";
     this.#reason = "own-page";
     this.#status = status;

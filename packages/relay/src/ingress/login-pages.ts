@@ -13,7 +13,6 @@ import { locationOf, type OwnLocation } from "./location.ts";
 export const MAX_FORM_BYTES = 16_384;
 const FORM_TYPE = /^application\/x-www-form-urlencoded(?:[ \t]*;|[ \t]*$)/i;
 const NO_FORM = new URLSearchParams();
-const NO_BODY = new Uint8Array(0);
 
 /** Answers a request to one of sign-in's paths. */
 export function serveLogin(route: LoginRoute, request: InFlight, canonical: CanonicalRequest): void {
@@ -22,7 +21,7 @@ export function serveLogin(route: LoginRoute, request: InFlight, canonical: Cano
 
 async function run(route: LoginRoute, request: InFlight, canonical: CanonicalRequest): Promise<void> {
   const known = route.methods.find((one) => one === canonical.method);
-  if (known === undefined) return request.answerOwn(405, ["Allow", route.methods.join(", ")], NO_BODY);
+  if (known === undefined) return request.answerOwn(405, ["Allow", route.methods.join(", ")]);
   const method = known === "HEAD" ? "GET" : known;
   const form = method === "POST" ? await readForm(request) : NO_FORM;
   if (form === undefined || request.closed) return;
@@ -34,7 +33,7 @@ async function readForm(request: InFlight): Promise<URLSearchParams | undefined>
   const type = firstValue(request.exchange.request.fields, "content-type") ?? "";
   if (!FORM_TYPE.test(type)) {
     request.exchange.closeConnectionAfter();
-    request.answerOwn(415, ["Accept-Post", "application/x-www-form-urlencoded"], NO_BODY);
+    request.answerOwn(415, ["Accept-Post", "application/x-www-form-urlencoded"]);
     return undefined;
   }
   const body = await request.readBody(MAX_FORM_BYTES);
@@ -68,7 +67,7 @@ export function answerLogin(request: InFlight, answer: LoginAnswer, decision: "o
         Buffer.from(`${JSON.stringify(answer.body)}\n`),
       );
     case "nothing":
-      return request.answerOwn(204, answer.fields, NO_BODY);
+      return request.answerOwn(204, answer.fields);
     case "page":
       return answerPage(request, answer);
     case "refusal":

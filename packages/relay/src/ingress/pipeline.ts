@@ -55,7 +55,6 @@ export interface PipelineServices extends InFlightServices {
   recordingRequired(): boolean;
 }
 
-const NO_BODY = new Uint8Array(0);
 const IDENTITY_INCOMPLETE =
   "This application has to be told who you are, and your account does not say it: your provider gave no verified email, or too much to pass on.";
 const NOBODY: Authentication = { kind: "anonymous", cookie: "none" };
@@ -78,7 +77,7 @@ function handle(services: PipelineServices, runtime: Runtime, request: InFlight)
   const { config } = runtime;
   const canonical = canonicalise(request.exchange.request, config.authUrl.scheme, runtime.fieldLimits);
   if (canonical.kind === "refused") return request.answerRefusal("refused", canonical.code);
-  if (canonical.kind === "asterisk") return request.answerOwn(204, ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"], NO_BODY);
+  if (canonical.kind === "asterisk") return request.answerOwn(204, ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
   request.canonical = canonical;
   if (canonical.port !== runtime.publicPort) return request.answerRefusal("refused", "ERR_HOST_UNKNOWN");
   if (canonical.hostname === config.authUrl.hostname) return services.serveAuthHost(request, canonical);
@@ -221,7 +220,7 @@ function preflight(step: Step, cors: CorsConfig): void {
   if (cors.preflight === "forward" && canonical.methodOverride)
     return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
   if (cors.preflight === "forward") return forward(step, NOBODY, factsOf(services, runtime, request, undefined, canonical.method), true);
-  request.answerOwn(204, preflightAnswer(fields, application.config.allowedOrigins, cors), NO_BODY);
+  request.answerOwn(204, preflightAnswer(fields, application.config.allowedOrigins, cors));
 }
 
 /** Step 5. `anonymous`: the origin is told nothing about who asks. */

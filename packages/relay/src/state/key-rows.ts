@@ -38,7 +38,8 @@ export interface KeyRecord {
 export function generateKey(purpose: KeyPurpose, createdAt: number, activeAt: number): KeyRecord {
   const algorithm = ALGORITHM[purpose];
   const { privateKey, publicKey } = generatePair(algorithm);
-  const kid = createHash("sha256").update(spki(publicKey)).digest("base64url").slice(0, 16);
+  // Ids are given to commands: one that began with a dash would be read as an option.
+  const kid = createHash("sha256").update(spki(publicKey)).digest("base64url").slice(0, 16).replace(/^-/, "_");
   return { kid, purpose, algorithm, privateKey, publicKey, createdAt, activeAt, retireAt: undefined, revokedAt: undefined };
 }
 

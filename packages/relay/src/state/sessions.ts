@@ -101,7 +101,8 @@ class Sessions implements SessionStore, SessionMaintenance {
     if (!Number.isSafeInteger(input.expiresAt) || input.expiresAt <= now)
       throw new SallyportError("ERR_SESSION_INPUT", "A session must end in the future.");
     this.#makeRoom(input.identity);
-    const id = randomBytes(ID_BYTES).toString("base64url");
+    // `session revoke` takes it: one that began with a dash would be read as an option.
+    const id = randomBytes(ID_BYTES).toString("base64url").replace(/^-/, "_");
     const secret = SESSION_SECRET_PREFIX + randomBytes(SECRET_BYTES).toString("base64url");
     const identity: PersonIdentity = { ...input.identity, sessionId: id };
     const session: Session = {

@@ -5,6 +5,11 @@ import { type Problem, UNPRINTABLE } from "./problem.ts";
 /** Longer lines are cut around the caret. */
 const MAX_EXCERPT = 120;
 
+/** https://no-color.org: set and not empty means no. */
+export function wantsColor(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): boolean {
+  return isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+}
+
 export interface RenderOptions {
   /** ANSI colours; only for a terminal that wants them. */
   readonly color: boolean;

@@ -60,6 +60,7 @@ export function structureFaults(document: Document.Parsed): StructureFault[] {
     if (isNode(node) && node.tag !== undefined) faults.push({ range: rangeOfNode(node), finding: TAGGED });
     if (isMap(node)) faults.push(...duplicateKeys(node));
     if (isPair(node) && !hasPlainKey(node)) faults.push({ range: rangeOfNode(node.key), finding: BAD_KEY });
+    if (isAlias(node) && node.resolve(document) === undefined) faults.push({ range: rangeOfNode(node), finding: NO_ANCHOR });
     if (isAlias(node) && ++aliases > MAX_ALIASES) {
       faults.push({ range: rangeOfNode(node), finding: TOO_MANY_ALIASES });
       return visit.BREAK;
@@ -114,6 +115,13 @@ const TAGGED: Finding = {
   code: "ERR_CONFIG_SYNTAX",
   message: "a YAML tag changes what this value is",
   remedy: "remove the tag; values are plain text, numbers, lists and mappings",
+};
+
+const NO_ANCHOR: Finding = {
+  path: [],
+  code: "ERR_CONFIG_ALIAS",
+  message: "this alias names no anchor above it",
+  remedy: "write the value out, or quote it if it starts with a *",
 };
 
 const TOO_MANY_ALIASES: Finding = {

@@ -32,11 +32,11 @@ export function parseConfigText(file: string, text: string): ConfigText {
   const counter = new LineCounter();
   const lines = text.split(/\r\n|\n|\r/);
   const shownLines = blankByText(lines);
-  const problemAt = (place: Place, finding: Finding): Problem => ({
+  const problemAt = (place: Place, finding: Finding, path: ConfigPath = finding.path): Problem => ({
     severity: finding.severity ?? "error",
     file,
     ...place,
-    path: formatPath(finding.path),
+    path: formatPath(path),
     code: finding.code,
     message: finding.message,
     remedy: finding.remedy,
@@ -80,7 +80,10 @@ export function parseConfigText(file: string, text: string): ConfigText {
     lines: blank(lines, counter, sensitiveSpans(document)),
     value: document.toJS({ maxAliasCount: MAX_ALIASES }),
     problems: [],
-    locate: (finding) => problemAt(place(...rangeOf(document, finding.path, finding.at ?? "value")), finding),
+    locate: (finding) => {
+      const path = writtenPath(document, finding.path);
+      return problemAt(place(...rangeOf(document, path, finding.at ?? "value")), finding, path);
+    },
   };
 }
 
@@ -95,7 +98,7 @@ const SYNTAX_REMEDY: Readonly<Record<string, string>> = {
 
 function syntaxFinding(code: string, message: string): Finding {
   // The parser's messages may quote the file; the excerpt shows the place already.
-  const what = message.split("\n", 1)[0]?.replace(/:\s.*$/, "") ?? code;
+  const what = message.split("\n", 1)[0]?.replace(/[:;]\s.*$/, "") ?? code;
   return {
     path: [],
     code: "ERR_CONFIG_SYNTAX",
@@ -128,6 +131,17 @@ function rangeOf(document: Document.Parsed, path: ConfigPath, at: "key" | "value
   return range;
 }
 
+/** `grafana: 3000` may stand for `grafana: { url: 3000 }`: a path that goes on below a scalar ends at the scalar. */
+function writtenPath(document: Document.Parsed, path: ConfigPath): ConfigPath {
+  let node: unknown = document.contents;
+  for (const [index, step] of path.entries()) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isScalar(node) && node.value !== null) return path.slice(0, index);
+    node = isMap(node) || isSeq(node) ? node.get(step, true) : undefined;
+  }
+  return path;
+}
+
 /** An empty value (`key:`) has no text of its own to point at. */
 function spansText(scalar: Scalar): boolean {
   return scalar.range !== null && scalar.range !== undefined && scalar.range[1] > scalar.range[0];
@@ -139,10 +153,16 @@ function firstKey(item: unknown): unknown {
 
 function placeOf(counter: LineCounter, lines: readonly string[], start: number, end: number): Place {
   const { line, col } = counter.linePos(start);
-  const safeLine = Math.min(Math.max(line, 1), Math.max(lines.length, 1));
-  const column = Math.max(col, 1);
+  let safeLine = Math.min(Math.max(line, 1), Math.max(lines.length, 1));
+  let column = Math.max(col, 1);
+  // What is missing at the end of the file is missing behind the last line that says something.
+  for (; safeLine > 1 && isBlank(lines[safeLine - 1]); safeLine--) column = (lines[safeLine - 2] ?? "").length + 1;
   const restOfLine = (lines[safeLine - 1] ?? "").length - column + 1;
   return { line: safeLine, column, length: Math.max(1, Math.min(end - start, restOfLine)) };
+}
+
+function isBlank(line: string | undefined): boolean {
+  return line === undefined || line.trim() === "";
 }
 
 /** Stars over the spans, which may run over several lines. */
