@@ -1,5 +1,5 @@
-// R-B5: what TLS says of the name chooses a certificate and nothing else: the request's own authority decides.
-// (Client certificates do not exist yet; with them, a mismatch becomes 421.)
+// R-B5: where no client certificate is asked for, what TLS says of the name chooses a certificate and nothing else: the
+// request's own authority decides. Names with client certificates are in a23-client-certificates.test.ts.
 
 import { connect } from "node:tls";
 import { expect, test } from "vitest";

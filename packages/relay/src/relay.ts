@@ -179,7 +179,7 @@ class RelayProcess implements Relay {
     const providers = this.#createProviders(next);
     const diff = diffConfigs(this.#config, next);
     next.listen.forEach(({ certificates }, index) => {
-      if (certificates !== undefined) this.#ingress?.updateCertificates(index, certificates);
+      if (certificates !== undefined) this.#ingress?.updateTls(index, { certificates, authorities: runtime.clientAuthorities });
     });
     this.#config = next;
     this.#runtime = runtime;
@@ -305,7 +305,10 @@ class RelayProcess implements Relay {
       listeners: config.listen.map((listen) => ({
         host: listen.address.host,
         port: listen.address.port,
-        tls: listen.certificates === undefined ? undefined : { certificates: listen.certificates },
+        tls:
+          listen.certificates === undefined
+            ? undefined
+            : { certificates: listen.certificates, authorities: this.#current().clientAuthorities },
         proxyProtocol: listen.proxyProtocol,
         redirectToHttps: listen.redirectToHttps ? (request: IngressRequest) => httpsUrlOf(this.#current(), request) : undefined,
       })),

@@ -26,8 +26,8 @@ export function decisionKey(application: CompiledApplication, facts: RequestFact
 }
 
 // The fingerprint covers the names in it: it is a hash of the whole certificate.
-function certificateKey(facts: RequestFacts): string {
-  return facts.clientCertificate?.fingerprint ?? "none";
+function certificateKey({ clientCertificate }: RequestFacts): string {
+  return clientCertificate?.kind === "verified" ? clientCertificate.fingerprint : (clientCertificate?.kind ?? "unknown");
 }
 
 /**

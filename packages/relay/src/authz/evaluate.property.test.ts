@@ -16,7 +16,7 @@ import {
 import { DecisionCache } from "./decision-cache.ts";
 import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
-import type { RequestFacts } from "./facts.ts";
+import type { CertificateFact, RequestFacts } from "./facts.ts";
 import { parseIp } from "./ip.ts";
 import { application, facts, person, service } from "./testing.ts";
 
@@ -29,6 +29,7 @@ interface World {
   readonly country: string | undefined;
   readonly method: string;
   readonly answer: boolean | undefined;
+  readonly certificate: CertificateFact | undefined;
 }
 
 const ANYTHING: Possible = new Set(["true", "false", "unknown"]);
@@ -77,7 +78,12 @@ function referenceSelector({ kind, value }: SelectorEntry, world: World, groups:
       if (group === undefined) throw new Error("no such group");
       return referenceRules(group, world, groups);
     }
-    case "clientCertificate":
+    case "clientCertificate": {
+      const { certificate } = world;
+      if (certificate === undefined) return known(undefined);
+      if (certificate.kind === "pending") return ANYTHING;
+      return known(certificate.kind === "verified" && (value === "any" || certificate.commonName === value.commonName));
+    }
     case "timeWindow":
       throw new Error("not generated");
   }
@@ -110,7 +116,9 @@ function referenceOutcome(policies: readonly PolicyConfig[], groups: readonly Gr
   if (all("deny").some((possible) => [...possible].every((value) => value !== "false"))) return "deny by deny";
   if (all("bypass").some(onlyTrue)) return "allow by bypass";
   if (world.identity?.kind === "service") return all("service").some(onlyTrue) ? "allow by service" : "deny by nothing";
-  if (world.identity?.kind === "person") return all("allow").some(onlyTrue) ? "allow by allow" : "deny by nothing";
+  // A certificate that is still to come counts in favour of a person: sign-in is decided by this, requests never are.
+  if (world.identity?.kind === "person")
+    return all("allow").some((possible) => possible.has("true")) ? "allow by allow" : "deny by nothing";
   return all("allow").some((possible) => possible.has("true")) ? "login by nothing" : "deny by nothing";
 }
 
@@ -132,6 +140,7 @@ const leaf: fc.Arbitrary<Selector> = fc.oneof(
   fc.constant({ anyServiceToken: true as const }),
   fc.constantFrom<string | string[]>("GET", "POST", ["PUT", "GET"]).map((method) => ({ method })),
   fc.constant({ externalEvaluation: URLS }),
+  fc.constantFrom<Selector>({ clientCertificate: "any" }, { clientCertificate: { commonName: "ci" } }),
 );
 
 function rules(selector: fc.Arbitrary<Selector>): fc.Arbitrary<RuleLists> {
@@ -191,7 +200,19 @@ const worldArbitrary: fc.Arbitrary<World> = fc.record({
   country: fc.constantFrom(undefined, "DE", "US"),
   method: fc.constantFrom("GET", "HEAD", "POST"),
   answer: fc.constantFrom(undefined, true, false),
+  certificate: fc.constantFrom<(CertificateFact | undefined)[]>(
+    undefined,
+    { kind: "none" },
+    { kind: "refused", problem: "CERT_REVOKED" },
+    { kind: "pending" },
+    certificate("ci", "a"),
+    certificate("other", "b"),
+  ),
 });
+
+function certificate(commonName: string, digit: string): CertificateFact {
+  return { kind: "verified", commonName, subjectAlternativeNames: [], fingerprint: digit.repeat(64) };
+}
 
 function factsOf(world: World): RequestFacts {
   return facts({
@@ -199,6 +220,7 @@ function factsOf(world: World): RequestFacts {
     ip: world.address === undefined ? undefined : parseIp(world.address),
     countryOf: (ip) => (ip === undefined ? undefined : world.country),
     method: world.method,
+    clientCertificate: world.certificate,
     external: () => world.answer,
   });
 }

@@ -12,6 +12,7 @@ const stranger = facts();
 const open = policy("open", "bypass", {});
 const people = policy("people", "allow", { include: [{ emailDomain: "example.com" }] });
 const programs = policy("programs", "service", { include: [{ serviceToken: "bot" }] });
+const machines = policy("machines", "bypass", { require: [{ clientCertificate: "any" }] });
 const nobody = policy("nobody", "deny", {});
 
 describe("a decision (R-N2)", () => {
@@ -53,6 +54,47 @@ describe("a decision (R-N2)", () => {
     ],
     ["is deny for a program where only people are let in", [policy("p", "allow", {})], bot, "deny", "service-not-allowed", undefined],
     ["is deny for a person where only programs are let in", [policy("p", "service", {})], ann, "deny", "no-policy-matched", undefined],
+    ["is for want of a certificate where one would let in", [machines], stranger, "deny", "client-certificate-required", undefined],
+    [
+      "is for want of a certificate where one would lead to a sign-in",
+      [policy("p", "allow", { require: [{ clientCertificate: { commonName: "ci" } }] })],
+      stranger,
+      "deny",
+      "client-certificate-required",
+      undefined,
+    ],
+    [
+      "is for want of a certificate for a program that a service policy would let in with one",
+      [policy("p", "service", { include: [{ serviceToken: "bot" }], require: [{ clientCertificate: "any" }] })],
+      bot,
+      "deny",
+      "client-certificate-required",
+      undefined,
+    ],
+    [
+      "says that a certificate did not verify",
+      [machines],
+      facts({ clientCertificate: { kind: "refused", problem: "CERT_REVOKED" } }),
+      "deny",
+      "client-certificate-refused",
+      undefined,
+    ],
+    [
+      "blames no certificate where none could help",
+      [policy("p", "allow", { include: [{ email: "bob@example.com" }], require: [{ clientCertificate: "any" }] })],
+      ann,
+      "deny",
+      "no-policy-matched",
+      undefined,
+    ],
+    [
+      "lets nobody in where it is not known whether there is a certificate",
+      [machines],
+      facts({ clientCertificate: undefined }),
+      "deny",
+      "login-cannot-help",
+      undefined,
+    ],
   ];
 
   it.each(cases)("%s", (_title, policies, visitor, outcome, reason, by) => {

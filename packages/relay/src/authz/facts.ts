@@ -4,8 +4,9 @@
 import type { Identity } from "../authn/identity.ts";
 import type { IpAddress } from "./ip.ts";
 
-/** A client certificate whose chain was verified at the ingress; an unverified one is no certificate. */
+/** A client certificate whose chain was verified at the ingress, with a key that the visitor proved to hold. */
 export interface ClientCertificate {
+  readonly kind: "verified";
   /** Subject CN, exact; undefined when there is none. */
   readonly commonName: string | undefined;
   /** Type and value, type in lower case: `dns:ci.example.com`, `email:...`, `uri:spiffe://...`, `ip:...`. */
@@ -13,6 +14,15 @@ export interface ClientCertificate {
   /** SHA-256 of the certificate, 64 lower-case hex digits. */
   readonly fingerprint: string;
 }
+
+/** What a TLS handshake that asks for a client certificate can end with. An unverified certificate is no certificate. */
+export type CertificateFact =
+  | ClientCertificate
+  | { readonly kind: "none" }
+  /** One was sent and did not verify; `problem` is OpenSSL's code, such as CERT_REVOKED. */
+  | { readonly kind: "refused"; readonly problem: string }
+  /** The connection to the application's own host will tell: sign-in asks before there is one. */
+  | { readonly kind: "pending" };
 
 /** ISO 3166-1 alpha-2 code in upper case; undefined when the address is not known or the database does not hold it. */
 export type CountryLookup = (ip: IpAddress | undefined) => string | undefined;
@@ -31,7 +41,8 @@ export interface RequestFacts {
   readonly method: string;
   /** Wall clock, milliseconds since the Unix epoch. */
   readonly nowMs: number;
-  readonly clientCertificate: ClientCertificate | undefined;
+  /** undefined: not known, since TLS ended in front of the relay. */
+  readonly clientCertificate: CertificateFact | undefined;
   readonly external: ExternalLookup;
 }
 

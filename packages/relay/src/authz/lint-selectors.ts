@@ -149,15 +149,20 @@ function hiddenPersonSelectors(policy: Placed<PolicyConfig>, personal: ReadonlyS
 
 /** Names of groups that ask who the visitor is, themselves or through other groups. */
 export function personalGroups(groups: readonly Placed<GroupConfig>[]): ReadonlySet<string> {
-  const personal = new Set(
-    groups.filter((group) => selectorsOf(group).some(({ entry }) => asksWho(entry.kind))).map(({ value }) => value.name),
+  return groupsWith(groups, asksWho);
+}
+
+/** Names of groups that have a selector of such a kind, themselves or through other groups. */
+export function groupsWith(groups: readonly Placed<GroupConfig>[], wanted: (kind: SelectorKind) => boolean): ReadonlySet<string> {
+  const found = new Set(
+    groups.filter((group) => selectorsOf(group).some(({ entry }) => wanted(entry.kind))).map(({ value }) => value.name),
   );
   // Nesting is at most a few levels deep, so a few rounds settle it.
-  for (let before = -1; before !== personal.size;) {
-    before = personal.size;
-    for (const { value } of groups) if (referredGroups(value).some((name) => personal.has(name))) personal.add(value.name);
+  for (let before = -1; before !== found.size;) {
+    before = found.size;
+    for (const { value } of groups) if (referredGroups(value).some((name) => found.has(name))) found.add(value.name);
   }
-  return personal;
+  return found;
 }
 
 function asksWho(kind: SelectorKind): boolean {

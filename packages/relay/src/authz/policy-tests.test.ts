@@ -49,7 +49,7 @@ describe("policy tests", () => {
     [{ as: { groups: ["eng"], ip: "198.51.100.1", authMethods: ["mfa"] }, request: `GET ${HOME}`, expect: "deny" }],
     [{ as: { groups: [], country: "DE", authMethods: ["mfa"] }, request: `GET ${HOME}`, expect: "deny", reason: "no-policy-matched" }],
     [{ as: { serviceToken: "deploy-bot", ip: "192.0.2.7" }, request: `POST ${HOME}api`, expect: "allow", policy: "ci" }],
-    [{ as: { serviceToken: "deploy-bot" }, request: `POST ${HOME}api`, expect: "deny", reason: "service-not-allowed" }],
+    [{ as: { serviceToken: "deploy-bot" }, request: `POST ${HOME}api`, expect: "deny", reason: "client-certificate-required" }],
     [{ as: { country: "DE", time: "2026-07-01T20:00:00Z" }, request: `GET ${HOME}`, expect: "deny", policy: "night" }],
     [{ as: { country: "DE", time: "2026-07-01T19:59:00Z" }, request: `GET ${HOME}`, expect: "login" }],
     [{ as: { claims: { org: "partner" } }, request: `GET ${HOME}`, expect: "allow", policy: "partners" }],

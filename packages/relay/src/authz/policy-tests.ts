@@ -85,7 +85,7 @@ export function visitorFacts(as: TestVisitor, method: string, options: Omit<Poli
     countryOf: as.country === undefined ? options.countryOf : () => as.country,
     method,
     nowMs: as.time === undefined ? options.nowMs : Date.parse(as.time),
-    clientCertificate: as.clientCertificate && certificateOf(as.clientCertificate),
+    clientCertificate: as.clientCertificate === undefined ? { kind: "none" } : certificateOf(as.clientCertificate),
     external: (url) => (as.external !== undefined && Object.hasOwn(as.external, url) ? as.external[url] : undefined),
   };
 }
@@ -111,6 +111,7 @@ function personOf(as: TestVisitor, defaultProvider: string | undefined): PersonI
 
 function certificateOf(certificate: TestCertificate): ClientCertificate {
   return {
+    kind: "verified",
     commonName: certificate.commonName,
     subjectAlternativeNames: certificate.subjectAlternativeNames ?? [],
     fingerprint: certificate.fingerprint ?? "0".repeat(64),

@@ -10,8 +10,9 @@ import type { Truth } from "./truth.ts";
 /**
  * Anything that says true, false or unknown about a request.
  *
- * `pending` is the value that selectors about a person take while nobody is signed in. Evaluating with FALSE and with
- * TRUE gives both ends of what a sign-in could change; with a known identity the two are equal.
+ * `pending` is the value that selectors take while what they look at is still to come: the person before a sign-in, a
+ * certificate before the handshake that asks for it. Evaluating with FALSE and with TRUE gives both ends of what may come
+ * out; with nothing to come the two are equal.
  */
 export interface Condition {
   evaluate(facts: RequestFacts, pending: Truth): Truth;

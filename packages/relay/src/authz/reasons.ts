@@ -13,6 +13,8 @@ export const REASONS = {
   "login-required": "Sign in first.",
   "service-token-required": "Only programs with a service token are let in here.",
   "login-cannot-help": "No policy lets anybody in from where you are, signed in or not.",
+  "client-certificate-required": "A client certificate is needed here, and none was sent.",
+  "client-certificate-refused": "A client certificate is needed here, and the one that was sent does not verify.",
   "evaluator-error": "The policies could not be evaluated. The administrator finds the cause in the log.",
 } as const;
 

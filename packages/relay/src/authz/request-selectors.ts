@@ -1,5 +1,5 @@
 // Selectors about the request, whoever makes it: address, country, method, time, client certificate. They are looked at
-// on every request (A11) and are never pending. Must not know policies or actions.
+// on every request (A11); of them only a certificate can be pending. Must not know policies or actions.
 
 import { ruleMethod, type ClientCertificate, type RequestFacts } from "./facts.ts";
 import { IpSet, readCidr, type Cidr } from "./ip.ts";
@@ -98,7 +98,10 @@ export class TimeNode extends BaseNode {
   }
 }
 
-/** Whether a verified certificate fits; no certificate is false, not unknown: the handshake is over. */
+/**
+ * Whether a verified certificate fits. None, and one that does not verify, are false, not unknown: the handshake is
+ * over. Unknown where nobody asked for one, pending while the handshake is still to come.
+ */
 export class CertificateNode extends BaseNode {
   readonly #fits: (certificate: ClientCertificate) => boolean;
 
@@ -107,13 +110,26 @@ export class CertificateNode extends BaseNode {
     this.#fits = fits;
   }
 
-  evaluate(facts: RequestFacts): Truth {
-    return truthOf(facts.clientCertificate !== undefined && this.#fits(facts.clientCertificate));
+  evaluate({ clientCertificate }: RequestFacts, pending: Truth): Truth {
+    if (clientCertificate === undefined) return UNKNOWN;
+    if (clientCertificate.kind === "pending") return pending;
+    return truthOf(clientCertificate.kind === "verified" && this.#fits(clientCertificate));
   }
 
-  found(facts: RequestFacts): string {
-    const certificate = facts.clientCertificate;
-    if (certificate === undefined) return "no verified client certificate";
-    return `client certificate ${certificate.commonName ?? "without common name"}, fingerprint ${certificate.fingerprint.slice(0, 16)}...`;
+  found({ clientCertificate }: RequestFacts): string {
+    switch (clientCertificate?.kind) {
+      case undefined:
+        return "client certificate is not known: the relay did not ask for one";
+      case "none":
+        return "no client certificate";
+      case "refused":
+        return `a client certificate that does not verify (${clientCertificate.problem})`;
+      case "pending":
+        return "the connection to the application's host will tell";
+      case "verified": {
+        const { commonName, fingerprint } = clientCertificate;
+        return `client certificate ${commonName ?? "without common name"}, fingerprint ${fingerprint.slice(0, 16)}...`;
+      }
+    }
   }
 }

@@ -14,7 +14,12 @@ function valueOf(selector: Selector, overrides: Partial<RequestFacts>): string {
   return least === node.evaluate(facts(overrides), TRUE) ? WORDS[least] : "pending";
 }
 
-const certificate: ClientCertificate = { commonName: "ci", subjectAlternativeNames: ["dns:ci.example.com"], fingerprint: "a".repeat(64) };
+const certificate: ClientCertificate = {
+  kind: "verified",
+  commonName: "ci",
+  subjectAlternativeNames: ["dns:ci.example.com"],
+  fingerprint: "a".repeat(64),
+};
 const ip = (text: string): Partial<RequestFacts> => ({ ip: parseIp(text) });
 const ann = { identity: person() };
 const bot = { identity: service("deploy-bot") };
@@ -110,7 +115,20 @@ const CASES: readonly (readonly [string, Selector, Partial<RequestFacts>, string
   ["anyServiceToken is false for strangers", { anyServiceToken: true }, {}, "false"],
 
   ["clientCertificate any matches a verified one", { clientCertificate: "any" }, { clientCertificate: certificate }, "true"],
-  ["clientCertificate is false without one", { clientCertificate: "any" }, {}, "false"],
+  ["clientCertificate is false without one", { clientCertificate: "any" }, { clientCertificate: { kind: "none" } }, "false"],
+  [
+    "clientCertificate is false for one that does not verify",
+    { clientCertificate: "any" },
+    { clientCertificate: { kind: "refused", problem: "CERT_HAS_EXPIRED" } },
+    "false",
+  ],
+  ["clientCertificate is unknown where nobody asked", { clientCertificate: "any" }, { clientCertificate: undefined }, "unknown"],
+  [
+    "clientCertificate is pending before its connection",
+    { clientCertificate: "any" },
+    { clientCertificate: { kind: "pending" } },
+    "pending",
+  ],
   ["clientCertificate by common name", { clientCertificate: { commonName: "ci" } }, { clientCertificate: certificate }, "true"],
   ["clientCertificate by another common name", { clientCertificate: { commonName: "c" } }, { clientCertificate: certificate }, "false"],
   [

@@ -16,7 +16,7 @@ export function facts(overrides: Partial<RequestFacts> = {}): RequestFacts {
     countryOf: noCountry,
     method: "GET",
     nowMs: NEW_YEAR_MS,
-    clientCertificate: undefined,
+    clientCertificate: { kind: "none" },
     external: noExternal,
     ...overrides,
   };

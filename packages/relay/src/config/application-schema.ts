@@ -4,7 +4,7 @@ import { z } from "zod";
 import { accessAudience, type BasicAuthDocument, identityHeadersSchema, originBasicAuthSchema } from "./origin-schema.ts";
 import { corsSchema, idleTimeout, sessionDuration, webOrigin } from "./session-schema.ts";
 import type { ApplicationConfig, ApplicationLimits, ServiceTokenOptions, TunnelConfig } from "./types.ts";
-import { applicationPath, hostname, name, reference, size } from "./values.ts";
+import { applicationPath, fileReference, hostname, name, reference, size, type FileReference } from "./values.ts";
 
 const tunnel = z.strictObject({
   name: name.meta({
@@ -46,6 +46,32 @@ const serviceTokens: z.ZodType<ServiceTokenOptions> = z
       }),
   })
   .transform(({ basic, jsonHeader }) => ({ basic, jsonHeader: jsonHeader?.toLowerCase() }));
+
+export interface ClientCertificateFiles {
+  readonly ca: readonly FileReference[];
+  readonly crl: readonly FileReference[];
+}
+
+const oneOrMore = z
+  .union([fileReference, z.array(fileReference).min(1).max(100)])
+  .transform((value): readonly FileReference[] => (Array.isArray(value) ? value : [value as FileReference]));
+
+const clientCertificates = z
+  .strictObject({
+    ca: oneOrMore.meta({
+      description:
+        "PEM file, or a list of them, with the authorities that are believed; each certificate in it is one. Read again when it changes.",
+      examples: [{ file: "clients-ca.crt" }],
+      kind: "file reference",
+    }),
+    crl: oneOrMore.optional().meta({
+      description:
+        "PEM file, or a list of them, with revocation lists. With any, every authority of a chain needs a list that is not out of date. Default: nothing is revoked.",
+      examples: [{ file: "clients.crl" }],
+      kind: "file reference",
+    }),
+  })
+  .transform(({ ca, crl }): ClientCertificateFiles => ({ ca, crl: crl ?? [] }));
 
 const application = z.strictObject({
   name: name.meta({ description: "Name of the application in logs, metrics and the audit record.", examples: ["grafana"] }),
@@ -121,6 +147,10 @@ const application = z.strictObject({
     description:
       "The origin's own user name and password, sent as `Authorization: Basic` in place of the visitor's with every request of somebody who is known.",
   }),
+  clientCertificates: clientCertificates.optional().meta({
+    description:
+      "Ask visitors of this host name for a TLS client certificate and verify it with these authorities; policies decide with `clientCertificate`. Applications on one host name that have this option must have the same.",
+  }),
   compatibility: z.enum(["cloudflare-access"]).optional().meta({
     description:
       "The contract of Cloudflare Access with origins as well: Cf-Access-Jwt-Assertion (RS256), Cf-Access-Authenticated-User-Email, the CF_Authorization cookie, /cdn-cgi/access/ on this host, CF-Access-Client-Id and -Secret, cf-access-token.",
@@ -132,7 +162,10 @@ const application = z.strictObject({
 });
 
 /** As {@link ApplicationConfig}, with secrets where they are kept. */
-export type ApplicationDocument = Omit<ApplicationConfig, "originBasicAuth"> & { readonly originBasicAuth: BasicAuthDocument | undefined };
+export type ApplicationDocument = Omit<ApplicationConfig, "originBasicAuth" | "clientCertificates"> & {
+  readonly originBasicAuth: BasicAuthDocument | undefined;
+  readonly clientCertificates: ClientCertificateFiles | undefined;
+};
 
 const applicationWithBounds: z.ZodType<ApplicationDocument> = application
   .refine(({ cors, allowedOrigins }) => cors?.preflight !== "answer" || allowedOrigins.length > 0, {
@@ -151,6 +184,7 @@ const applicationWithBounds: z.ZodType<ApplicationDocument> = application
     frameAncestors,
     identityHeaders: rest.identityHeaders ?? [],
     originBasicAuth: rest.originBasicAuth,
+    clientCertificates: rest.clientCertificates,
     compatibility: rest.compatibility,
     accessAudience: rest.accessAudience,
   }));

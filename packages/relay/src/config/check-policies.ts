@@ -32,7 +32,6 @@ export function checkPolicies(survey: Survey): Finding[] {
 
 /** Selectors whose facts nothing delivers in this release: they would be unknown for everybody, silently (R-J5). */
 const LATER_SELECTORS: Partial<Readonly<Record<SelectorKind, string>>> = {
-  clientCertificate: "client certificates at the ingress arrive later; use a service token for programs",
   externalEvaluation: "external evaluation arrives later; express the rule with claims or groups of the identity provider",
 };
 

@@ -49,6 +49,8 @@ describe("every example of docs/configure.md passes check", () => {
     folder = new ConfigFolder();
     folder.certificate("tls", ["*.example.com", "*.preview.example.com"]);
     folder.certificate("other", ["other.example.org"]);
+    folder.authority("machines-ca");
+    folder.revocationList("machines-ca", "machines.crl");
     folder.write("github.secret", "secret");
     folder.write("logo.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>");
     Object.assign(folder.env, { CORP_SECRET: "secret", SMTP_URL: "smtps://user:password@mail.example.com" });

@@ -23,7 +23,7 @@ identityProviders:
 tunnels: [ { name: office }, { name: home } ]
 groups: [ { name: staff, include: [ { emailDomain: example.com } ] } ]
 policies: [ { name: one, action: allow, include: [ { group: staff } ] }, { name: two, action: deny, include: [ { ip: 10.0.0.0/8 } ] } ]
-applications: [ { name: web, hostname: web.example.com, tunnel: office, service: web, policies: [ one, two ], originBasicAuth: { user: door, password: { env: ONE } } } ]
+applications: [ { name: web, hostname: web.example.com, tunnel: office, service: web, policies: [ one, two ], originBasicAuth: { user: door, password: { env: ONE } }, clientCertificates: { ca: { file: a.crt } } } ]
 tests: [ { as: { email: ann@example.com, provider: corp, ip: 192.0.2.1 }, request: GET https://web.example.com/, expect: allow } ]
 `;
 
@@ -92,6 +92,8 @@ const CHANGES: Readonly<Record<string, unknown>> = {
   "applications[].identityHeaders.headers": { "X-WebAuth-User": "user" },
   "applications[].originBasicAuth.user": "other",
   "applications[].originBasicAuth.password": { env: "TWO" },
+  "applications[].clientCertificates.ca": [{ file: "b.crt" }, { file: "c.crt" }],
+  "applications[].clientCertificates.crl": { file: "c.crl" },
   "applications[].compatibility": "cloudflare-access",
   "applications[].accessAudience": "ab".repeat(32),
   "tests[].as.email": "ann@example.org",
@@ -143,6 +145,8 @@ let folder: ConfigFolder;
 beforeAll(() => {
   folder = new ConfigFolder();
   for (const name of ["a", "b"]) folder.certificate(name, ["*.example.com"]);
+  folder.authority("c");
+  folder.revocationList("c", "c.crl");
   folder.write("a.mmdb", geoDatabase());
   folder.write("a.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>");
   folder.write("b.mmdb", geoDatabase("GeoIP2-Country"));

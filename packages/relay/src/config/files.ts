@@ -60,7 +60,7 @@ function reasonOf(error: unknown): string {
   return typeof code === "string" ? `reading it fails with ${code}` : "it cannot be read";
 }
 
-function unreadable(path: ConfigPath, file: string, reason: string): Finding {
+export function unreadable(path: ConfigPath, file: string, reason: string): Finding {
   return finding(
     path,
     "ERR_CONFIG_REFERENCED_FILE",

@@ -5,7 +5,9 @@ import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import type { Clock } from "@sallyport/shared/clock";
 import { checkCertificateNames } from "./check-certificates.ts";
+import { checkClientCertificates } from "./check-client-certificates.ts";
 import { checkNetwork } from "./check-network.ts";
+import { checkOriginIdentity } from "./check-origin-identity.ts";
 import { checkPolicies } from "./check-policies.ts";
 import { checkProviders } from "./check-providers.ts";
 import { testPolicies } from "./test-policies.ts";
@@ -68,6 +70,8 @@ async function judge(text: ConfigText, file: string, hash: string, around: Surro
     ...resolved.findings,
     ...checkCertificateNames(known, resolved),
     ...checkPolicies(known),
+    ...checkClientCertificates(known),
+    ...checkOriginIdentity(known),
   ];
   if (document !== undefined && !findings.some(isError)) findings.push(...testPolicies(document, resolved.geoip?.countryOf, around.nowMs));
   const problems = locateFirst(text, findings);

@@ -7,7 +7,6 @@ const LATER: Readonly<Record<string, string>> = {
   acme: "certificates from Let's Encrypt arrive later; until then give `listen[].tls` certificate files",
   telemetry: "traces arrive later; remove the section",
   cluster: "several relays on NATS arrive later; remove the section",
-  "applications[].clientCertificates": "client certificates arrive later; remove it, and do not publish what depends on it",
   "applications[].rateLimit": "rate limits per application arrive later; `limits.streamsPerIdentity` bounds concurrency until then",
   "applications[].hsts": "HSTS by option arrives later; the origin's own Strict-Transport-Security header is forwarded",
 };

@@ -2,6 +2,7 @@
 // compared (R-N6), countries, certificate fields.
 
 import type { z } from "zod";
+import { normaliseAlternativeName } from "../authz/alternative-name.ts";
 import { normaliseDomain, normaliseEmail, normaliseName } from "../authz/names.ts";
 import { textValue } from "./values.ts";
 
@@ -35,8 +36,6 @@ export const fingerprint: z.ZodType<string, string> = textValue(fingerprintHex, 
   remedy: "write the SHA-256 of the certificate as 64 hex digits, with or without colons",
 });
 
-export const alternativeName: z.ZodType<string, string> = textValue(
-  (text) => (/^(?:dns|email|uri|ip):./.test(text) ? normaliseName(text) : undefined),
-  "expected a subject alternative name",
-  { remedy: "write type and value, such as dns:ci.example.com or uri:spiffe://example.com/ci" },
-);
+export const alternativeName: z.ZodType<string, string> = textValue(normaliseAlternativeName, "expected a subject alternative name", {
+  remedy: "write type and value, such as dns:ci.example.com or uri:spiffe://example.com/ci",
+});

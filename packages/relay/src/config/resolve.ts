@@ -3,6 +3,7 @@
 
 import { dirname, resolve } from "node:path";
 import type { ApplicationDocument } from "./application-schema.ts";
+import { readClientAuthority } from "./client-authority.ts";
 import { readCertificate, readGeoip, readSecret, type Outcome, type Surroundings } from "./files.ts";
 import type { ListenDocument } from "./listen-schema.ts";
 import { readLogo } from "./logo-file.ts";
@@ -83,13 +84,14 @@ async function resolveListener({ value, path }: Entry<ListenDocument>, around: S
 }
 
 async function resolveApplication({ value, path }: Entry<ApplicationDocument>, around: Surroundings): Promise<Outcome<ApplicationConfig>> {
-  const { originBasicAuth, ...rest } = value;
-  if (originBasicAuth === undefined) return { value: { ...rest, originBasicAuth }, findings: [] };
-  const password = await readSecret(originBasicAuth.password, [...path, "originBasicAuth", "password"], around);
-  return {
-    value: password.value && { ...rest, originBasicAuth: { user: originBasicAuth.user, password: password.value } },
-    findings: password.findings,
-  };
+  const { originBasicAuth, clientCertificates: files, ...rest } = value;
+  const authority = files && (await readClientAuthority(files, [...path, "clientCertificates"], around));
+  const password = originBasicAuth && (await readSecret(originBasicAuth.password, [...path, "originBasicAuth", "password"], around));
+  const findings = [...(authority?.findings ?? []), ...(password?.findings ?? [])];
+  if ((files !== undefined && authority?.value === undefined) || (originBasicAuth !== undefined && password?.value === undefined))
+    return { value: undefined, findings };
+  const own = password?.value && originBasicAuth && { user: originBasicAuth.user, password: password.value };
+  return { value: { ...rest, originBasicAuth: own, clientCertificates: authority?.value }, findings };
 }
 
 async function resolveProvider(
@@ -116,7 +118,10 @@ function referencedFiles(survey: Survey): string[] {
   const passwords = survey
     .entries("applications")
     .flatMap(({ value }) => (value.originBasicAuth === undefined ? [] : fileOf(value.originBasicAuth.password)));
-  return [...certificates, ...secrets, ...passwords, ...others];
+  const authorities = survey
+    .entries("applications")
+    .flatMap(({ value: { clientCertificates } }) => [...(clientCertificates?.ca ?? []), ...(clientCertificates?.crl ?? [])]);
+  return [...certificates, ...secrets, ...passwords, ...authorities.map(({ file }) => file), ...others];
 }
 
 function fileOf(source: SecretReference): string[] {

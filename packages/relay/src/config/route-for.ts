@@ -11,7 +11,7 @@ import type { ApplicationConfig, PublicOrigin } from "./types.ts";
 /** What of a configuration takes part in routing. */
 export interface RoutedConfig {
   readonly authUrl: PublicOrigin;
-  readonly applications: readonly Omit<ApplicationConfig, "originBasicAuth">[];
+  readonly applications: readonly Omit<ApplicationConfig, "originBasicAuth" | "clientCertificates">[];
 }
 
 export type RouteFor = (url: URL, method: string) => TestRoute;

@@ -34,6 +34,32 @@ export class ConfigFolder implements Disposable {
     execFileSync("openssl", ["req", "-x509", ...key, "-out", join(this.path, `${name}.crt`), ...subject], { stdio: "ignore" });
   }
 
+  /** An authority for client certificates: NAME.crt and NAME.key. */
+  authority(name: string): void {
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", join(this.path, `${name}.key`)];
+    const subject = ["-subj", `/CN=${name}`, "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-days", "90"];
+    execFileSync("openssl", ["req", "-x509", ...key, "-out", join(this.path, `${name}.crt`), ...subject], { stdio: "ignore" });
+  }
+
+  /** A certificate of an authority, for a client: NAME.crt. */
+  leaf(authority: string, name: string): void {
+    const [request, extensions] = [join(this.path, `${name}.csr`), this.write(`${name}.ext`, "basicConstraints=CA:FALSE\n")];
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", join(this.path, `${name}.key`)];
+    execFileSync("openssl", ["req", ...key, "-subj", `/CN=${name}`, "-out", request], { stdio: "ignore" });
+    const signer = ["-CA", join(this.path, `${authority}.crt`), "-CAkey", join(this.path, `${authority}.key`), "-CAcreateserial"];
+    const out = ["-extfile", extensions, "-out", join(this.path, `${name}.crt`), "-days", "2"];
+    execFileSync("openssl", ["x509", "-req", "-in", request, ...signer, ...out], { stdio: "ignore" });
+  }
+
+  /** An empty revocation list of an authority. */
+  revocationList(authority: string, file: string): void {
+    const index = this.write(`${authority}.index`, "");
+    const own = ["[ca]", "default_ca=own", "[own]", `database=${index}`, "default_md=sha256", "default_crl_days=1", ""];
+    const settings = this.write(`${authority}.cnf`, own.join("\n"));
+    const signer = ["-cert", join(this.path, `${authority}.crt`), "-keyfile", join(this.path, `${authority}.key`)];
+    execFileSync("openssl", ["ca", "-config", settings, ...signer, "-gencrl", "-out", join(this.path, file)], { stdio: "ignore" });
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
   }

@@ -163,6 +163,16 @@ export interface BasicAuthConfig {
   readonly password: Secret;
 }
 
+/** Whose client certificates are believed on a host, read and taken apart (A23). */
+export interface ClientAuthorityConfig {
+  /** PEM, one certificate each; at least one. Each is an anchor of trust. */
+  readonly ca: readonly string[];
+  /** PEM, one revocation list each. Empty: nothing is known to be revoked. Else every authority of a chain needs one. */
+  readonly crl: readonly string[];
+  /** SHA-256 of both, hex: equal for equal rules. */
+  readonly id: string;
+}
+
 export interface ApplicationConfig {
   readonly name: string;
   /** Canonical; `*.` in front stands for exactly one label. */
@@ -192,6 +202,8 @@ export interface ApplicationConfig {
   readonly identityHeaders: readonly IdentityHeader[];
   /** Undefined: Authorization is the visitor's. */
   readonly originBasicAuth: BasicAuthConfig | undefined;
+  /** Undefined: visitors are not asked for a certificate on behalf of this application. */
+  readonly clientCertificates: ClientAuthorityConfig | undefined;
   /** Whose contract with origins holds as well (A22). */
   readonly compatibility: "cloudflare-access" | undefined;
   /** AUD tag of that contract; undefined: the SHA-256 of the application's URL. */

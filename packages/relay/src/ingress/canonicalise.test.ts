@@ -12,6 +12,7 @@ function request(change: Partial<IngressRequest>): IngressRequest {
     fields: [],
     scheme: "https",
     serverName: undefined,
+    clientCheck: undefined,
     peer: { address: "192.0.2.1", port: 1 },
     upgrade: false,
     bodyless: true,

@@ -6,6 +6,7 @@ import { allValues } from "@sallyport/shared/http/fields";
 import { readTarget } from "@sallyport/shared/http/path";
 import type { RequestFacts } from "../authz/facts.ts";
 import type { CanonicalRequest } from "./canonicalise.ts";
+import { certificateFactOf } from "./client-certificate.ts";
 import type { IngressRequest } from "./exchange.ts";
 import type { Application, Runtime } from "./runtime.ts";
 
@@ -22,7 +23,7 @@ export function decideDestination(
   canonical: CanonicalRequest,
   runtime: Runtime,
   application: Application,
-  facts: RequestFacts,
+  asked: RequestFacts,
 ): DestinationDecision {
   if (canonical.method !== "COPY" && canonical.method !== "MOVE") return ALLOWED;
   const values = allValues(request.fields, "destination");
@@ -42,5 +43,7 @@ export function decideDestination(
   if (route.kind !== "application") return DENIED;
   // Methods are compared as they are: the policy that lets somebody MOVE lets them MOVE to there.
   if (route.application === application) return ALLOWED;
+  // The certificate was verified for the host of the request: for another one it counts only by the same rules (R-B5).
+  const facts = { ...asked, clientCertificate: certificateFactOf(request, runtime.clientAuthorities.of(hostname), asked.nowMs) };
   return runtime.decisions.decide(route.application.policies, facts).outcome === "allow" ? ALLOWED : DENIED;
 }

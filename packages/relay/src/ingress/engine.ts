@@ -3,6 +3,7 @@
 
 import { checkFieldLimits } from "@sallyport/shared/http/field-limits";
 import type { Clock, Timer } from "@sallyport/shared/clock";
+import type { ClientCheck } from "./client-certificate.ts";
 import type { ExchangeListener, IngressExchange, Peer } from "./exchange.ts";
 import type { IngressLimits } from "./limits.ts";
 import type { RefusalCode } from "./refusals.ts";
@@ -21,6 +22,8 @@ export interface ConnectionInfo {
   readonly peer: Peer;
   readonly scheme: "http" | "https";
   readonly serverName: string | undefined;
+  /** What a handshake that asked for a client certificate found; undefined: nobody asked. */
+  readonly clientCheck: ClientCheck | undefined;
 }
 
 export interface EngineContext {

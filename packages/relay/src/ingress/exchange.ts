@@ -3,6 +3,7 @@
 
 import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
+import type { ClientCheck } from "./client-certificate.ts";
 
 export interface Peer {
   /** Textual IP address of the TCP peer, or of the PROXY protocol header where the listener accepts one. */
@@ -23,6 +24,8 @@ export interface IngressRequest {
   readonly scheme: "http" | "https";
   /** Visitor-side TLS server name, lower-case; undefined without TLS or SNI. */
   readonly serverName: string | undefined;
+  /** Of its connection: what a handshake that asked for a client certificate found; undefined: nobody asked. */
+  readonly clientCheck: ClientCheck | undefined;
   readonly peer: Peer;
   /** True when the client asked for a protocol upgrade (HTTP/1.1 Upgrade + Connection: upgrade). */
   readonly upgrade: boolean;

@@ -283,6 +283,7 @@ function describeStream(
     fields: rawHeaders.slice(firstField),
     scheme: info.scheme,
     serverName: info.serverName,
+    clientCheck: info.clientCheck,
     peer: info.peer,
     upgrade: false,
     bodyless: stream.endAfterHeaders,

@@ -5,7 +5,7 @@ import { formatAuthority } from "@sallyport/shared/http/authority";
 import { readTarget } from "@sallyport/shared/http/path";
 import type { LoginTarget, LoginVisit, TargetDecision } from "../authn/login/types.ts";
 import type { Session } from "../authn/session.ts";
-import { noExternal, type RequestFacts } from "../authz/facts.ts";
+import { noExternal, type CertificateFact, type RequestFacts } from "../authz/facts.ts";
 import { parseIp } from "../authz/ip.ts";
 import { REASONS } from "../authz/reasons.ts";
 import type { Application, Runtime } from "./runtime.ts";
@@ -43,11 +43,20 @@ export function loginTarget(services: TargetServices, runtime: Runtime, applicat
     applicationPath: application.config.path,
     aud,
     cookie,
-    decide: (session, visit) => decide(services, runtime, application, session, visit),
+    decide: (session, visit) => decide(services, runtime, { application, hostname, session, visit }),
   };
 }
 
-function decide(services: TargetServices, runtime: Runtime, application: Application, session: Session, visit: LoginVisit): TargetDecision {
+const ANOTHER_CONNECTION: CertificateFact = { kind: "pending" };
+
+interface Question {
+  readonly application: Application;
+  readonly hostname: string;
+  readonly session: Session;
+  readonly visit: LoginVisit;
+}
+
+function decide(services: TargetServices, runtime: Runtime, { application, hostname, session, visit }: Question): TargetDecision {
   const nowMs = services.now();
   const facts: RequestFacts = {
     identity: session.identity,
@@ -56,7 +65,8 @@ function decide(services: TargetServices, runtime: Runtime, application: Applica
     // What follows a sign-in is a navigation.
     method: "GET",
     nowMs,
-    clientCertificate: undefined,
+    // The auth host asks for none: the first request over there tells.
+    clientCertificate: runtime.clientAuthorities.of(hostname) === undefined ? undefined : ANOTHER_CONNECTION,
     external: noExternal,
   };
   const decision = runtime.decisions.decide(application.policies, facts);

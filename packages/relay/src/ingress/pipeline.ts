@@ -21,6 +21,7 @@ import type { CorsConfig } from "../config/types.ts";
 import type { SessionMaintenance } from "../state/sessions.ts";
 import { isForeign, isPreflight, originOf, preflightAnswer } from "./browser-guard.ts";
 import { asTcpRequest, canonicalise, type CanonicalRequest } from "./canonicalise.ts";
+import { certificateFactOf, isRightConnection } from "./client-certificate.ts";
 import { createForward } from "./forward-request.ts";
 import { InFlight, type InFlightServices } from "./in-flight.ts";
 import type { IngressExchange } from "./exchange.ts";
@@ -80,6 +81,8 @@ function handle(services: PipelineServices, runtime: Runtime, request: InFlight)
   if (canonical.kind === "asterisk") return request.answerOwn(204, ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
   request.canonical = canonical;
   if (canonical.port !== runtime.publicPort) return request.answerRefusal("refused", "ERR_HOST_UNKNOWN");
+  if (!isRightConnection(request.exchange.request, runtime.clientAuthorities.of(canonical.hostname)))
+    return request.answerRefusal("refused", "ERR_CONNECTION_MISDIRECTED");
   if (canonical.hostname === config.authUrl.hostname) return services.serveAuthHost(request, canonical);
 
   const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
@@ -133,7 +136,7 @@ function authorize(step: Step): void {
   const person = authentication.kind === "identified" ? authentication.person : undefined;
   if (person === undefined || services.claims.look(person.session) === "current") return decide(step, authentication);
   // Whoever gets in without a login does not wait for somebody to vouch for them.
-  const anonymously = runtime.decisions.decide(application.policies, factsOf(services, runtime, request, undefined, canonical.method));
+  const anonymously = runtime.decisions.decide(application.policies, factsOf(step, undefined));
   if (anonymously.outcome === "allow") return decide(step, NOBODY);
   // An idle session wakes: this one request waits for the provider's word (R-F9).
   services.claims
@@ -162,7 +165,7 @@ function decide(step: Step, authentication: Authentication): void {
   if (canonical.methodOverride && application.policies.dependsOn.method)
     return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
 
-  const facts = factsOf(services, runtime, request, identity, canonical.method);
+  const facts = factsOf(step, identity);
   const startedAtMs = services.clock.monotonic();
   const decision = runtime.decisions.decide(application.policies, facts);
   services.policyEvaluated(services.clock.monotonic() - startedAtMs);
@@ -214,12 +217,12 @@ function askToSignIn(step: Step, authentication: Authentication, reason: string)
 
 /** A preflight has no credentials by design (Fetch standard); what follows it is decided like any other request. */
 function preflight(step: Step, cors: CorsConfig): void {
-  const { services, runtime, request, canonical, application } = step;
+  const { request, canonical, application } = step;
   const { fields } = request.exchange.request;
   // Nobody is behind it yet: a field that makes another request of it would reach the origin undecided (R-A12).
   if (cors.preflight === "forward" && canonical.methodOverride)
     return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
-  if (cors.preflight === "forward") return forward(step, NOBODY, factsOf(services, runtime, request, undefined, canonical.method), true);
+  if (cors.preflight === "forward") return forward(step, NOBODY, factsOf(step, undefined), true);
   request.answerOwn(204, preflightAnswer(fields, application.config.allowedOrigins, cors));
 }
 
@@ -274,20 +277,15 @@ function accessToken(
   return services.accessAssertions.get(access, who, facts.countryOf(facts.ip));
 }
 
-function factsOf(
-  services: PipelineServices,
-  runtime: Runtime,
-  request: InFlight,
-  identity: Identity | undefined,
-  method: string,
-): RequestFacts {
+function factsOf({ services, runtime, request, canonical }: Step, identity: Identity | undefined): RequestFacts {
+  const nowMs = services.clock.now();
   return {
     identity,
     ip: parseIp(request.client.address),
     countryOf: runtime.countryOf,
-    method,
-    nowMs: services.clock.now(),
-    clientCertificate: undefined,
+    method: canonical.method,
+    nowMs,
+    clientCertificate: certificateFactOf(request.exchange.request, runtime.clientAuthorities.of(canonical.hostname), nowMs),
     external: noExternal,
   };
 }

@@ -5,6 +5,7 @@ import type { Clock } from "@sallyport/shared/clock";
 import type { Identity } from "../authn/identity.ts";
 import { isTooOld } from "../authn/session-length.ts";
 import type { Session } from "../authn/session.ts";
+import { certificateFactOf } from "./client-certificate.ts";
 import type { InFlight } from "./in-flight.ts";
 import { sessionLengths } from "./session-use.ts";
 import type { Runtime } from "./runtime.ts";
@@ -37,7 +38,10 @@ export function stillAllowed(request: InFlight, { runtime, clock, current, used 
   const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
   if (route.kind !== "application" || route.application.tunnel !== application.tunnel || route.application.service !== application.service)
     return false;
-  const factsNow = { ...facts, identity: now?.identity, countryOf: runtime.countryOf, nowMs: clock.now() };
+  const nowMs = clock.now();
+  // A certificate that was verified by authorities which have changed is not known any more.
+  const clientCertificate = certificateFactOf(request.exchange.request, runtime.clientAuthorities.of(canonical.hostname), nowMs);
+  const factsNow = { ...facts, identity: now?.identity, countryOf: runtime.countryOf, nowMs, clientCertificate };
   const decision = runtime.decisions.decide(route.application.policies, factsNow);
   if (decision.outcome !== "allow") return false;
   if (now?.session === undefined || decision.action === "bypass") return true;

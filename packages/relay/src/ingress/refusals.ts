@@ -29,6 +29,7 @@ export type RefusalCode =
   | "ERR_METHOD_UNKNOWN"
   | "ERR_EXPECT"
   | "ERR_HOST_UNKNOWN"
+  | "ERR_CONNECTION_MISDIRECTED"
   | "ERR_ACCESS_DENIED"
   | "ERR_LOGIN_REQUIRED"
   | "ERR_LOGIN_STATE"
@@ -157,6 +158,16 @@ export const REFUSALS: Readonly<Record<RefusalCode, Refusal>> = {
     visitorRemedy: "Check the address for typing errors.",
     operatorRemedy: "Add an application with this hostname, or correct the DNS record that points here.",
   }),
+  ERR_CONNECTION_MISDIRECTED: malformed(
+    "This connection was opened for another host name, or under older rules, and client certificates are asked for differently here.",
+    {
+      status: 421,
+      title: "Wrong connection",
+      visitorRemedy: "Reload the page. A program has to open a connection for this host name, and to name it in TLS (SNI).",
+      operatorRemedy:
+        "Expected once after `clientCertificates` changed. If it stays, something in front of the relay does not pass the server name on.",
+    },
+  ),
   ERR_PATH_AMBIGUOUS: {
     status: 403,
     hop: "relay",

@@ -34,6 +34,7 @@ class Sink {
       fields: [],
       scheme: "https",
       serverName: undefined,
+      clientCheck: undefined,
       peer: { address: "::1", port: 1 },
       upgrade: false,
       bodyless: true,

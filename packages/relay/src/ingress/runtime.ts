@@ -20,6 +20,7 @@ import { noCountry, type CountryLookup } from "../authz/facts.ts";
 import type { CompiledApplication } from "../authz/policy.ts";
 import type { ApplicationConfig, RelayConfig } from "../config/types.ts";
 import { createLook, type Look } from "../pages/look.ts";
+import { ClientAuthorities } from "./client-authorities.ts";
 import { createClientAddressReader, type ClientAddressReader } from "./client-address.ts";
 import { basicAuthorization } from "./origin-identity.ts";
 import { RouteTable, type Routable } from "./route.ts";
@@ -51,6 +52,7 @@ export interface Runtime {
   readonly applications: ReadonlyMap<string, Application>;
   readonly decisions: DecisionCache;
   readonly countryOf: CountryLookup;
+  readonly clientAuthorities: ClientAuthorities;
   readonly clientAddress: ClientAddressReader;
   readonly fieldLimits: FieldLimits;
   /** What each tunnel may publish; a tunnel without applications has an empty list. */
@@ -71,6 +73,7 @@ export function createRuntime(config: RelayConfig): Runtime {
     applications: new Map(applications.map((application) => [application.name, application])),
     decisions: new DecisionCache(),
     countryOf: config.geoip?.countryOf ?? noCountry,
+    clientAuthorities: new ClientAuthorities(config),
     clientAddress: createClientAddressReader(config.trustedProxies),
     fieldLimits: { ...REQUEST_FIELD_LIMITS, maxFields: config.limits.maxHeaderFields, maxBytes: config.limits.maxHeaderBytes },
     grants: grantsOf(config, applications),

@@ -116,13 +116,13 @@ describe("TLS", () => {
     const { exchange } = await exchanges.at(0);
     exchange.sendHead(200, ["Content-Length", "2"], false);
     exchange.write(Buffer.from("o"));
-    server.updateCertificates(0, [other]);
+    server.updateTls(0, { certificates: [other] });
     for (const bad of [
       [],
       [{ certPem: certificate.certPem, keyPem: other.keyPem }],
       [certificate, { certPem: "x", keyPem: new Secret("y") }],
     ]) {
-      expect(() => server.updateCertificates(0, bad)).toThrow(/[Cc]ertificate/);
+      expect(() => server.updateTls(0, { certificates: bad })).toThrow(/[Cc]ertificate/);
     }
     for (const servername of ["app.test", "other.test", ""]) {
       const fresh = await visit(port, servername === "" ? {} : { servername });

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "@sallyport/shared/clock";
 import { SallyportError } from "@sallyport/shared/errors";
 import { sourceOf } from "@sallyport/shared/http/source";
+import type { ClientAuthorities } from "./client-authorities.ts";
 import { BodyWatch, type EngineContext, type EngineRefusal } from "./engine.ts";
 import type { ExchangeListener, IngressRequest, Peer } from "./exchange.ts";
 import { DEFAULT_LIMITS, type IngressLimits } from "./limits.ts";
@@ -13,12 +14,18 @@ import { Listener } from "./listener.ts";
 import { respondRedirect, respondWith } from "./respond.ts";
 import type { Certificate } from "./tls.ts";
 
+export interface TlsOptions {
+  readonly certificates: readonly Certificate[];
+  /** Names whose clients are asked for a certificate. Default: none. */
+  readonly authorities?: ClientAuthorities | undefined;
+}
+
 export interface IngressListenerOptions {
   readonly host: string;
   /** 0 lets the system choose; start() tells. */
   readonly port: number;
   /** Certificates for HTTPS; undefined means plain HTTP/1.1. */
-  readonly tls?: { readonly certificates: readonly Certificate[] } | undefined;
+  readonly tls?: TlsOptions | undefined;
   /**
    * Answers every request with 308 to the URL that it returns (built from configured hosts, R-B7), and with 421 where
    * it returns undefined. Nothing of such a listener reaches `onExchange`.
@@ -68,8 +75,8 @@ export interface IngressStats {
 export interface IngressServer {
   /** Opens every listener or none. @throws SallyportError ERR_INGRESS_LISTEN naming the address. */
   start(): Promise<readonly ListenAddress[]>;
-  /** Replaces the certificates of one TLS listener; open streams stay. Throws and keeps the old ones when a pair is bad. */
-  updateCertificates(listenerIndex: number, certificates: readonly Certificate[]): void;
+  /** Replaces the certificates and client authorities of one TLS listener; open streams stay. Throws and keeps the old ones when one is bad. */
+  updateTls(listenerIndex: number, tls: TlsOptions): void;
   /** Stops accepting, says so to every visitor (GOAWAY, Connection: close), waits up to `graceMs` for what is under way, then cuts. */
   close(options: { readonly graceMs: number }): Promise<void>;
   stats(): IngressStats;
@@ -111,10 +118,10 @@ class Server implements IngressServer {
     return opened.map((result) => (result as PromiseFulfilledResult<ListenAddress>).value);
   }
 
-  updateCertificates(listenerIndex: number, certificates: readonly Certificate[]): void {
+  updateTls(listenerIndex: number, { certificates, authorities }: TlsOptions): void {
     const listener = this.#listeners[listenerIndex];
     if (listener === undefined) throw new SallyportError("ERR_INGRESS_LISTENER_UNKNOWN", `There is no listener ${listenerIndex}.`);
-    listener.updateCertificates(certificates);
+    listener.updateTls(certificates, authorities);
   }
 
   async close(options: { readonly graceMs: number }): Promise<void> {

@@ -36,14 +36,14 @@ export class Http1Exchange implements IngressExchange, WatchedBody {
   #visitorEnded = false;
 
   constructor(connection: Http1Connection, head: RequestHead) {
-    const { scheme, serverName, peer } = connection.info;
+    const { scheme, serverName, clientCheck, peer } = connection.info;
     const { httpVersion, method, target, fields, framing, upgrade } = head;
     const bodyless = upgrade || framing.kind === "none" || (framing.kind === "length" && framing.length === 0);
     this.#connection = connection;
     this.#response = new ResponseWriter(connection.out);
     this.#awaitsContinue = head.expect !== undefined && !bodyless && httpVersion === "1.1";
     this.#closing = upgrade || !head.keepAlive;
-    this.request = { httpVersion, method, target, authority: undefined, fields, scheme, serverName, peer, upgrade, bodyless };
+    this.request = { httpVersion, method, target, authority: undefined, fields, scheme, serverName, clientCheck, peer, upgrade, bodyless };
   }
 
   get abortReason(): AbortReason | undefined {
