@@ -4,8 +4,8 @@
 import { selectorsOf } from "../authz/lint-input.ts";
 import { groupsWith } from "../authz/lint-selectors.ts";
 import type { ApplicationDocument } from "./application-schema.ts";
-import { finding, warning } from "./issues.ts";
-import { printable, type Finding } from "./problem.ts";
+import { finding, warning } from "@sallyport/shared/config/issues";
+import { printable, type Finding } from "@sallyport/shared/config/problem";
 import type { Entry, Survey } from "./survey.ts";
 
 export function checkClientCertificates(survey: Survey): Finding[] {

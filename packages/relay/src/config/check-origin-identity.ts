@@ -1,8 +1,8 @@
 // Applications that tell their origin in the clear who is asking, and let people in whom nobody asked: an origin that
 // keeps a login of its own, or takes a missing header for somebody, would mistake one for the other.
 
-import { warning } from "./issues.ts";
-import { printable, type Finding } from "./problem.ts";
+import { warning } from "@sallyport/shared/config/issues";
+import { printable, type Finding } from "@sallyport/shared/config/problem";
 import type { Survey } from "./survey.ts";
 
 export function checkOriginIdentity(survey: Survey): Finding[] {

@@ -6,8 +6,8 @@ import { resolve } from "node:path";
 import { createSecureContext } from "node:tls";
 import type { ClientCertificateFiles } from "./application-schema.ts";
 import { readBounded, unreadable, type Outcome, type Surroundings } from "./files.ts";
-import { finding, warning } from "./issues.ts";
-import { printable, type ConfigPath, type Finding } from "./problem.ts";
+import { finding, warning } from "@sallyport/shared/config/issues";
+import { printable, type ConfigPath, type Finding } from "@sallyport/shared/config/problem";
 import type { ClientAuthorityConfig } from "./types.ts";
 import type { FileReference } from "./values.ts";
 
