@@ -78,7 +78,6 @@ export class Forward implements StreamHandler, OriginHandler {
 
   /** Begins; the stream may be reset from within. */
   start(): this {
-    this.#watchBody();
     this.#tryNextOrigin(failure(ResetCode.ORIGIN_UNREACHABLE, "no origin", "no"));
     return this;
   }
@@ -112,7 +111,9 @@ export class Forward implements StreamHandler, OriginHandler {
     this.#origin?.connectSucceeded();
     if (this.#request.upgrade) return this.#watchHead();
     for (const chunk of this.#takeHeld()) this.#send(chunk);
+    // Not before: a body that came with the head needs no timer.
     if (this.#bodyEnded) this.#endRequest();
+    else this.#watchBody();
   }
 
   failed(reason: OriginFailure): void {
@@ -252,12 +253,11 @@ export class Forward implements StreamHandler, OriginHandler {
   /** The visitor promised a body: not one byte for the idle limit ends the exchange (R-D8), unless the origin is the slow one. */
   #watchBody(): void {
     const limitMs = this.#service.options.requestBodyIdleMs;
-    if (limitMs === undefined || this.#bodyEnded || this.#request.upgrade || isGrpc(this.#request.fields)) return;
-    this.#lastByteAtMs = this.#context.clock.monotonic();
+    if (limitMs === undefined || isGrpc(this.#request.fields)) return;
+    this.#timer?.cancel();
     const check = (): void => {
       if (this.#bodyEnded || this.#headSent || this.#phase === "over") return;
-      const waitingForVisitor = this.#phase === "sending" && this.#withheldBytes === 0;
-      const leftMs = waitingForVisitor ? this.#lastByteAtMs + limitMs - this.#context.clock.monotonic() : limitMs;
+      const leftMs = this.#withheldBytes === 0 ? this.#lastByteAtMs + limitMs - this.#context.clock.monotonic() : limitMs;
       if (leftMs <= 0) return this.#fail(failure(ResetCode.IDLE_TIMEOUT, "request body stalled"));
       this.#timer = this.#context.clock.after(leftMs, check);
     };
