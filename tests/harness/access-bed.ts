@@ -9,6 +9,7 @@ import { afterAll, beforeAll, beforeEach } from "vitest";
 import { CLIENT, startOidcProvider } from "../conformance/support/oidc-provider.ts";
 import type { RunningProvider } from "../conformance/support/oidc-provider.ts";
 import { startBrowser } from "./browser.ts";
+import { canaries } from "./canary.ts";
 import { startConnector } from "./connector.ts";
 import { findProgram, need } from "./need.ts";
 import { startOrigin, type Origin } from "./origin.ts";
@@ -137,9 +138,14 @@ export async function signInAtProvider(page: Page, subject: string): Promise<voi
 /** Opens a page of an application and signs in on the way. */
 export async function signInTo(bed: AccessBed, context: BrowserContext, address: string, subject: string): Promise<Page> {
   const page = await context.newPage();
+  context.on("request", (request) => canaries.addAddress(request.url()));
   await page.goto(address);
   await signInAtProvider(page, subject);
   await page.waitForURL(address);
+  canaries.addCookies(
+    subject,
+    (await context.cookies()).map(({ name, value }) => `${name}=${value}`),
+  );
   return page;
 }
 

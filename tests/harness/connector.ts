@@ -62,7 +62,8 @@ export class Connector {
   launch(): Program {
     const args = [...(this.options.nodeArgs ?? []), MAIN, "run", "--config", this.configFile, ...(this.options.args ?? [])];
     const { env, netns } = this.options;
-    this.#program = new Program({ name: "connector", command: process.execPath, args, cwd: this.folder, env: { ...env }, netns });
+    const program = { name: "connector", command: process.execPath, args, cwd: this.folder, env: { ...env }, netns };
+    this.#program = new Program({ ...program, secretFree: true });
     return this.#program;
   }
 

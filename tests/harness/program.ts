@@ -3,6 +3,7 @@
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { canaries } from "./canary.ts";
 
 export interface ProgramOptions {
   /** What messages and failures call it. */
@@ -14,6 +15,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Name of a network namespace to run in. */
   readonly netns?: string | undefined;
+  /** Neither its arguments nor anything it prints may hold a secret (R-M2). Default false. */
+  readonly secretFree?: boolean;
 }
 
 export interface Exit {
@@ -54,6 +57,7 @@ export class Program implements AsyncDisposable {
   readonly lines: string[] = [];
   readonly #child: ChildProcess;
   readonly #watchers = new Set<(line: string) => void>();
+  readonly #secretFree: boolean;
   #partial = "";
   #exit: Exit | undefined;
 
@@ -71,6 +75,11 @@ export class Program implements AsyncDisposable {
       detached: true,
     });
     running.add(this);
+    this.#secretFree = options.secretFree === true;
+    if (this.#secretFree) {
+      canaries.watch(`the arguments of ${this.name}`, () => options.args);
+      canaries.watch(`the output of ${this.name}`, () => [this.output]);
+    }
     this.#child.stdout?.on("data", (chunk: Buffer) => this.#collect(chunk.toString()));
     this.#child.stderr?.on("data", (chunk: Buffer) => this.#collect(chunk.toString()));
     this.exited = new Promise((resolve) => {
@@ -167,7 +176,9 @@ export class Program implements AsyncDisposable {
       this.lines.push(line);
       for (const watcher of this.#watchers) watcher(line);
     }
-    if (this.lines.length > MAX_KEPT_LINES) this.lines.splice(0, this.lines.length - MAX_KEPT_LINES);
+    if (this.lines.length <= MAX_KEPT_LINES) return;
+    const forgotten = this.lines.splice(0, this.lines.length - MAX_KEPT_LINES);
+    if (this.#secretFree) canaries.look(`the output of ${this.name}`, forgotten.join("\n"));
   }
 }
 

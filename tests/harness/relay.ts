@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { canaries, filesBelow } from "./canary.ts";
 import { command, mustRun, Program } from "./program.ts";
 import type { CommandResult, Exit } from "./program.ts";
 import { eventually, freePort, scratchFolder } from "./scratch.ts";
@@ -129,7 +130,7 @@ export class Relay {
   async start(): Promise<void> {
     const args = [...(this.options.nodeArgs ?? []), MAIN, "serve", "--config", this.configFile];
     const { netns, env = {} } = this.options;
-    const program = new Program({ name: "relay", command: process.execPath, args, cwd: this.folder, netns, env });
+    const program = new Program({ name: "relay", command: process.execPath, args, cwd: this.folder, netns, env, secretFree: true });
     this.#program = program;
     await eventually(() => this.ready(), { what: "the relay to be ready", context: () => program.tail() });
   }
@@ -181,6 +182,8 @@ export class Relay {
     mkdirSync(folder, { recursive: true });
     const file = join(folder, `${tunnel}-${readdirSync(folder).length}.credential`);
     await this.mustRun("credential", "create", tunnel, "--output", file);
+    const { privateKey } = JSON.parse(readFileSync(file, "utf8")) as { readonly privateKey: string };
+    canaries.add(`the private key of ${file.slice(folder.length + 1)}`, privateKey);
     return file;
   }
 
@@ -189,6 +192,7 @@ export class Relay {
       readonly token: { readonly clientId: string };
       readonly secret: string;
     };
+    canaries.add(`the service token ${name}`, secret);
     return { clientId: token.clientId, clientSecret: secret };
   }
 
@@ -213,6 +217,16 @@ export class Relay {
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
     return await this.program.stop(signal);
   }
+
+  /** Looks for secrets in what the relay counts, records and stores (R-M2); its own keys are in its state, and no canaries. */
+  async searchForSecrets(): Promise<void> {
+    if (this.#program?.exit === undefined && this.#program !== undefined) {
+      const metrics = await this.adminGet("/metrics").catch(() => undefined);
+      if (metrics !== undefined) canaries.look("the metrics of the relay", metrics.body);
+    }
+    await this.#program?.[Symbol.asyncDispose]();
+    for (const text of filesBelow(join(this.folder, "state"))) canaries.look("the state and the records of the relay", text);
+  }
 }
 
 /** A running relay that ends with the stack. */
@@ -221,8 +235,6 @@ export async function startRelay(stack: AsyncDisposableStack, options: RelayOpti
   const relay = new Relay(folder, options.port ?? (await freePort()), await freePort(), options);
   relay.writeConfig();
   await relay.start();
-  stack.defer(async () => {
-    await relay.program[Symbol.asyncDispose]();
-  });
+  stack.defer(() => relay.searchForSecrets());
   return relay;
 }

@@ -5,6 +5,7 @@ import { request as requestHttp } from "node:http";
 import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
+import { canaries } from "./canary.ts";
 import type { Relay } from "./relay.ts";
 
 /** For libraries that take a `lookup`: every name is loopback. */
@@ -67,6 +68,8 @@ export async function visit(relay: Relay, application: string, path: string, opt
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
+  const { location, "set-cookie": setCookies = [], "sallyport-error": error } = response.headers;
+  canaries.seeAnswer(`a visitor of ${application}`, { setCookies, location, error: error?.toString(), body: body.toString("latin1") });
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,

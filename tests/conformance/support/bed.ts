@@ -17,6 +17,7 @@ import { type Clock, systemClock } from "@sallyport/shared/clock";
 import { generateTunnelKeyPair, type TunnelCredential } from "@sallyport/shared/credential-file";
 import type { OpenHead } from "@sallyport/shared/protocol/head";
 import { afterAll, beforeAll, beforeEach } from "vitest";
+import { canaries, filesBelow } from "../../harness/canary.ts";
 import { eventually, freePort, scratchFolder } from "../../harness/scratch.ts";
 import { createAuthority } from "../../harness/tls.ts";
 import { stringify } from "yaml";
@@ -59,6 +60,8 @@ export class Bed {
   /** What the connector's gate said of each. */
   readonly verdicts: string[] = [];
   readonly logLines: Record<string, unknown>[] = [];
+  /** As they were written; tests may take lines out of {@link logLines}. */
+  readonly allLogLines: string[] = [];
   folder = "";
   port = 0;
   tlsPort = 0;
@@ -88,7 +91,10 @@ export class Bed {
   }
 
   logger(program: string): ReturnType<typeof createLogger> {
-    const write = (line: string): void => void this.logLines.push({ program, ...(JSON.parse(line) as Record<string, unknown>) });
+    const write = (line: string): void => {
+      this.allLogLines.push(line);
+      this.logLines.push({ program, ...(JSON.parse(line) as Record<string, unknown>) });
+    };
     return createLogger({ level: "info", format: "json", write });
   }
 }
@@ -157,10 +163,12 @@ async function seedState(bed: Bed, folder: string, { seed, clock = systemClock }
   const credential = (tunnel: string): TunnelCredential => {
     const { privateKey, publicKey } = generateTunnelKeyPair();
     const { id } = state.credentials.create({ tunnel, publicKey, label: "" });
+    canaries.add(`the private key of a credential of ${tunnel}`, privateKey.export({ format: "jwk" }).d);
     return { relayUrl: AUTH_URL, tunnel, credentialId: id, privateKey, rootKey };
   };
   const token = (name: string): Token => {
     const { clientId, secret } = generateServiceToken();
+    canaries.add(`the service token ${name}`, secret);
     state.serviceTokens.create({ clientId, name, secretHash: digestSecret(secret), expiresAt: Date.now() + 86_400_000 });
     return { clientId, secret, fields: [`Sallyport-Client-Id: ${clientId}`, `Sallyport-Client-Secret: ${secret}`] };
   };
@@ -232,10 +240,18 @@ async function startConnector(bed: Bed, options: BedOptions, forward: string): P
   });
 }
 
+/** What relay and connector logged, recorded and stored holds none of the secrets that the tests used (R-M2). */
+function searchForSecrets(bed: Bed): void {
+  for (const line of bed.allLogLines) canaries.look("the log", line);
+  for (const text of filesBelow(join(bed.folder, "state"))) canaries.look("the state and the records of the relay", text);
+}
+
 /** A running bed that ends with the stack. */
 export async function createBed(stack: AsyncDisposableStack, options: BedOptions = {}): Promise<Bed> {
   const bed = new Bed();
   bed.folder = scratchFolder(stack, "sallyport-conformance");
+  // Both programs have ended by then, and their files are still there.
+  stack.defer(() => searchForSecrets(bed));
   mkdirSync(join(bed.folder, "state"), { mode: 0o700 });
   bed.port = await freePort();
   bed.tlsPort = await freePort();

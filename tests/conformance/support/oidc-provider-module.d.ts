@@ -21,6 +21,7 @@ declare module "oidc-provider" {
     constructor(issuer: string, configuration: Configuration);
     readonly Client: { find(id: string): Promise<Client | undefined> };
     once(event: "authorization.success", listener: () => void): void;
+    use(middleware: (context: { readonly body: unknown }, next: () => Promise<void>) => Promise<void>): void;
     callback(): (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   }
 }

@@ -6,6 +6,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Agent, fetch } from "undici";
 import Provider, { type Configuration } from "oidc-provider";
+import { canaries } from "../../harness/canary.ts";
 import { createAuthority } from "../../harness/tls.ts";
 import { scratchFolder } from "../../harness/scratch.ts";
 
@@ -52,6 +53,15 @@ export async function startOidcProvider(stack: AsyncDisposableStack, options: Pr
   const requests: string[] = [];
   let reachable = true;
   const provider = new Provider(issuer, configuration(options, people));
+  canaries.add("the client secret", CLIENT.secret);
+  provider.use(async (context, next) => {
+    await next();
+    // The token endpoint's answer: what the relay gets and keeps to itself.
+    const { body } = context;
+    if (typeof body !== "object" || body === null) return;
+    for (const name of ["access_token", "refresh_token", "id_token"])
+      canaries.add(`the provider's ${name}`, (body as Readonly<Record<string, string | undefined>>)[name]);
+  });
   const handle = provider.callback();
   server.on("request", (request, response) => {
     if (!reachable) return void request.socket.destroy();

@@ -10,6 +10,7 @@ import { type Clock, systemClock, type Timer } from "@sallyport/shared/clock";
 import { join } from "node:path";
 import { writeFileSync } from "node:fs";
 import { AUTH_URL, type Bed, type BedOptions } from "./bed.ts";
+import { canaries } from "../../harness/canary.ts";
 import { scratchFolder } from "../../harness/scratch.ts";
 
 export const COOKIE = "__Host-Sallyport_Authorization";
@@ -118,6 +119,9 @@ export class People {
         await Promise.all(HOSTS.map(async (host) => [host, await tokens.issue(session, { aud: `https://${host}` })] as const)),
       );
       const token = (host: string): string => byHost.get(host) ?? "no-such-host";
+      canaries.add(`the session of ${name}`, secret);
+      canaries.add(`the refresh token of ${name}`, login.refreshToken);
+      for (const [host, value] of byHost) canaries.add(`the token of ${name} at ${host}`, value);
       this.#people.set(name, { session, secret, token, cookie: (host) => `Cookie: ${COOKIE}=${token(host)}` });
     }
   }

@@ -6,6 +6,7 @@ import type { State } from "@sallyport/relay/state/state";
 import { systemClock } from "@sallyport/shared/clock";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { canaries } from "../../harness/canary.ts";
 import { scratchFolder } from "../../harness/scratch.ts";
 import { AUTH_URL, type BedOptions } from "./bed.ts";
 import { COOKIE, TellingProvider } from "./people.ts";
@@ -32,15 +33,17 @@ export class SignedIn {
   }
 
   async seed(state: State): Promise<void> {
-    const { session } = state.sessions.create({
+    const { session, secret } = state.sessions.create({
       identity: { kind: "person", provider: "corp", ...this.#identity },
       expiresAt: Date.now() + DAY_MS,
       providerSessionId: undefined,
       refreshToken: undefined,
     });
     this.sessionId = session.id;
+    canaries.add("the session of a person", secret);
     const tokens = new ApplicationTokens({ issuer: AUTH_URL, keys: state.keys, sessions: state.sessions, clock: systemClock });
     for (const host of this.#hosts) this.#tokens.set(host, await tokens.issue(session, { aud: `https://${host}` }));
+    for (const [host, token] of this.#tokens) canaries.add(`the token of a person at ${host}`, token);
   }
 
   token(host: string): string {

@@ -4,6 +4,7 @@
 import { connect as connectHttp2, constants, type ClientHttp2Session } from "node:http2";
 import { connect as connectTls } from "node:tls";
 import { expect } from "vitest";
+import { canaries } from "../../harness/canary.ts";
 import { RawClient } from "../../harness/raw-client.ts";
 import { within } from "../../harness/scratch.ts";
 import type { Bed } from "./bed.ts";
@@ -14,7 +15,15 @@ import { readResponses, write, type WireResponse, type Written } from "./wire.ts
 export async function visit(bed: Bed, bytes: string, methods?: readonly string[]): Promise<readonly WireResponse[]> {
   using client = await RawClient.connect({ port: bed.port });
   client.send(bytes);
-  return readResponses(await client.untilClosed(), methods);
+  const responses = readResponses(await client.untilClosed(), methods);
+  for (const { value, values, body } of responses)
+    canaries.seeAnswer("a visitor", {
+      setCookies: values("set-cookie"),
+      location: value("location"),
+      error: value("sallyport-error"),
+      body,
+    });
+  return responses;
 }
 
 /** The one final answer to a request written from parts. */
