@@ -61,7 +61,7 @@ export interface OriginHandler {
    * judges the fields. `first` are bytes that came with the head.
    */
   switched(fields: Fields, socket: Duplex, first: Uint8Array): void;
-  /** Bytes of the response body; the chunk belongs to the receiver. */
+  /** Bytes of the response body; the memory of the chunk is used again when this returns. */
   body(chunk: Uint8Array): void;
   /** The response is whole. Last call. */
   complete(trailers: Fields): void;

@@ -17,7 +17,7 @@ import type { ResponseSink } from "./http1-response.ts";
 export interface ConnectionUser {
   interim(status: number, fields: Fields): void;
   head(status: number, fields: Fields, end: boolean): void;
-  /** The chunk belongs to the receiver. */
+  /** The memory of the chunk is used again when this returns. */
   body(chunk: Uint8Array): void;
   complete(trailers: Fields): void;
   switched(fields: Fields, socket: Duplex, first: Uint8Array): void;
@@ -158,7 +158,7 @@ export class Http1Connection implements ResponseSink {
   }
 
   bodyBytes(chunk: Buffer): void {
-    this.#user?.body(Buffer.from(chunk));
+    this.#user?.body(chunk);
   }
 
   complete(trailers: Fields, keep: boolean, keepAliveTimeoutS: number | undefined): void {

@@ -81,6 +81,11 @@ export interface IngressExchange {
   sendHead(status: number, fields: Fields, end: boolean): void;
   /** Body bytes; false when the visitor's socket is full: stop until onDrain(). */
   write(chunk: Uint8Array): boolean;
+  /**
+   * True: write() returns true, and onDrain() comes, only when nothing refers any more to the chunks of 8 KiB and more that were
+   * written so far (the kernel has them, or the socket is gone): their memory is used again. Default false.
+   */
+  readonly releases?: boolean;
   /** Ends the response; trailers go out on HTTP/2 and on chunked HTTP/1.1, else they are dropped. */
   end(trailers?: Fields): void;
   /** Answers an upgrade with 101 and these fields; from then on onData/write/end are raw bytes with half-close. */

@@ -27,6 +27,8 @@ export interface VisitorExchange {
   sendInformational(status: number, fields: Fields): void;
   sendHead(status: number, fields: Fields, end: boolean): void;
   write(chunk: Uint8Array): boolean;
+  /** As with IngressExchange. */
+  readonly releases?: boolean;
   end(trailers?: Fields): void;
   switchProtocols(fields: Fields): void;
   abort(http2Code?: number): void;
@@ -175,11 +177,16 @@ export class Forwarding implements StreamHandler {
     if (end) this.#finish(undefined);
   }
 
+  get releases(): boolean {
+    return this.#exchange.releases === true;
+  }
+
   onData(chunk: Uint8Array): void {
     if (this.#phase === "done" || this.#phase === "waiting") return;
     this.bytesOut += chunk.length;
     this.#follower?.push(chunk);
-    if (this.#exchange.write(chunk)) this.#stream?.consume(chunk.length);
+    // In their order: a small chunk that was taken over does not overtake a large one that the socket still reads from.
+    if (this.#exchange.write(chunk) && this.#owedBytes === 0) this.#stream?.consume(chunk.length);
     else this.#owedBytes += chunk.length;
     if (this.#revoking) this.#closePolitely();
   }

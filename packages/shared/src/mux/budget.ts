@@ -1,5 +1,8 @@
 // One bound for everything received but not yet handed on, over all connections of the process (R-L6). Windows bound one
-// stream; this bounds their sum. Above half of it windows stop growing; at the end of it the longest-stalled stream goes.
+// stream; this bounds their sum: half of it is shared out between the windows in use, which grow into it while there is room
+// and shrink to their share when there is not. At the end of it the longest-stalled stream goes.
+
+import { MIN_STREAM_WINDOW_BYTES } from "./window.ts";
 
 /** A stream as the budget sees it. */
 export interface Holder {
@@ -17,7 +20,8 @@ export class BufferBudget {
   readonly limitBytes: number;
   readonly #stalled = new Set<Holder>();
   #heldBytes = 0;
-  #grownBytes = 0;
+  #windows = 0;
+  #windowBytes = 0;
   /** Streams reset for memory so far, for metrics. */
   evictions = 0;
 
@@ -35,16 +39,37 @@ export class BufferBudget {
   }
 
   /**
-   * How much larger windows may become, together: credit once granted cannot be taken back, so that all of them together must
-   * fit when every reader stalls at once.
+   * How much larger the windows in use may become, together; negative when they are too large. Granted credit cannot be taken
+   * back, so all of them must fit when every reader stalls at once; the other half is for those not in use yet.
    */
-  get growthRoomBytes(): number {
-    return this.limitBytes / 2 - this.#grownBytes;
+  get windowRoomBytes(): number {
+    return this.limitBytes / 2 - this.#windowBytes;
   }
 
-  /** A window became this much larger than it began, or smaller again. */
-  grew(bytes: number): void {
-    this.#grownBytes += bytes;
+  /** What each window in use may have when there is no room: whole steps of the smallest window, at least one. */
+  get windowShareBytes(): number {
+    const steps = Math.floor(this.limitBytes / 2 / Math.max(1, this.#windows) / MIN_STREAM_WINDOW_BYTES);
+    return Math.max(1, steps) * MIN_STREAM_WINDOW_BYTES;
+  }
+
+  /**
+   * A window came into use: its first half was drained, so that its stream moves more than a small answer or a few messages.
+   * Windows that were never drained are not counted: ten thousand quiet WebSockets would take the room from every download.
+   */
+  windowUsed(bytes: number): void {
+    this.#windows++;
+    this.#windowBytes += bytes;
+  }
+
+  /** A window in use became this much larger, or smaller when negative. */
+  windowResized(bytes: number): void {
+    this.#windowBytes += bytes;
+  }
+
+  /** The stream of a window in use has ended. */
+  windowLeft(bytes: number): void {
+    this.#windows--;
+    this.#windowBytes -= bytes;
   }
 
   hold(bytes: number): void {

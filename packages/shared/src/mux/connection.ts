@@ -9,7 +9,7 @@ import { FIRST_EXTENSION_TYPE, FrameType, MAX_FRAME_PAYLOAD_BYTES, MAX_STREAM_ID
 import { prepareOpen, readHead, readOpen, readTrailers, writeOpen, type OpenHead } from "../protocol/head.ts";
 import { openProblem } from "../protocol/open-grammar.ts";
 import { ProtocolViolation, type ViolationCode } from "../protocol/violation.ts";
-import type { BufferBudget, Holder } from "./budget.ts";
+import type { BufferBudget } from "./budget.ts";
 import { encodeAssertion, encodeGoaway, readAssertion, readCredit, readGoaway, readReset, type Goaway } from "../protocol/control.ts";
 import { FloodGuard, MAX_CONTROLS_PER_PERIOD, MAX_IDLE_CREDITS_PER_PERIOD } from "./flood.ts";
 import { Liveness, type LivenessHost } from "./liveness.ts";
@@ -85,7 +85,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
   readonly writer: FrameWriter;
   readonly #transport: Transport;
   readonly #handler: MuxHandler;
-  readonly #budget: BufferBudget;
+  readonly budget: BufferBudget;
   readonly #clock: Clock;
   readonly #limits: MuxLimits;
   readonly #peerLimits: MuxLimits;
@@ -107,7 +107,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     this.role = options.role;
     this.#transport = options.transport;
     this.#handler = options.handler;
-    this.#budget = options.budget;
+    this.budget = options.budget;
     this.#clock = options.clock ?? systemClock;
     this.#limits = options.limits ?? DEFAULT_MUX_LIMITS;
     this.#peerLimits = options.peerLimits ?? DEFAULT_MUX_LIMITS;
@@ -138,18 +138,6 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
 
   get roundTripMs(): number {
     return this.#liveness.roundTripMs;
-  }
-
-  get pressure(): number {
-    return this.#budget.pressure;
-  }
-
-  get growthRoomBytes(): number {
-    return this.#budget.growthRoomBytes;
-  }
-
-  grew(bytes: number): void {
-    this.#budget.grew(bytes);
   }
 
   nowMs(): number {
@@ -422,22 +410,6 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
   }
 
   // For streams -------------------------------------------------------------------------------------------------
-
-  hold(bytes: number): void {
-    this.#budget.hold(bytes);
-  }
-
-  release(bytes: number): void {
-    this.#budget.release(bytes);
-  }
-
-  stall(holder: Holder): void {
-    this.#budget.stall(holder);
-  }
-
-  settle(holder: Holder): void {
-    this.#budget.settle(holder);
-  }
 
   fault(stream: MuxStream, error: unknown): void {
     stream.reset(ResetCode.INTERNAL, { text: error instanceof SallyportError ? error.code : "" });

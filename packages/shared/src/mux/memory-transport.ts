@@ -71,7 +71,12 @@ class MemoryEnd implements MemoryTransport {
     if (this.#closing || this.#closed) return;
     this.bytesReceived += message.length;
     if (message.length > this.maxMessageBytes) this.#deliver((receiver) => receiver.onInvalidMessage("ERR_PROTOCOL_MESSAGE_TOO_LARGE"));
-    else this.#deliver((receiver) => receiver.onMessage(message));
+    else
+      this.#deliver((receiver) => {
+        receiver.onMessage(message);
+        // Whoever kept a part of it finds this, as with a socket that reads into the same memory again.
+        message.fill(0xdb);
+      });
   }
 
   #pump(): void {

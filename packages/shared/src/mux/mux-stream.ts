@@ -6,25 +6,21 @@ import { ResetCode } from "../protocol/codes.ts";
 import { FrameType, MAX_INTERIM_HEADS, MAX_RESET_TEXT_BYTES } from "../protocol/frame.ts";
 import { prepareHead, prepareTrailers, writeHead, writeTrailers, type EncodedText, type ResponseHead } from "../protocol/head.ts";
 import { ProtocolViolation } from "../protocol/violation.ts";
-import type { Holder } from "./budget.ts";
+import type { BufferBudget, Holder } from "./budget.ts";
+import { ownCopy, ReceiveMemory } from "./receive-memory.ts";
 import type { Turn, TurnResult } from "./scheduler.ts";
+import { SendQueue } from "./send-queue.ts";
 import { canReceive, canSend, transition, type StreamEvent, type StreamState } from "./state.ts";
 import type { ResetDetail, Stream, StreamHandler } from "./stream.ts";
-import { addCredit, ReceiveWindow } from "./window.ts";
+import { addCredit, MIN_STREAM_WINDOW_BYTES, ReceiveWindow } from "./window.ts";
 import { MAX_DATA_BYTES, type FrameWriter } from "./writer.ts";
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
   readonly writer: FrameWriter;
   readonly roundTripMs: number;
-  readonly pressure: number;
-  readonly growthRoomBytes: number;
-  grew(bytes: number): void;
+  readonly budget: BufferBudget;
   nowMs(): number;
-  hold(bytes: number): void;
-  release(bytes: number): void;
-  stall(holder: Holder): void;
-  settle(holder: Holder): void;
   /** The handler threw: resets the stream and reports. */
   fault(stream: MuxStream, error: unknown): void;
   /** The stream is closed in both directions: forget it. */
@@ -37,21 +33,12 @@ const QUEUE_HIGH_BYTES = 16_384;
 const QUEUE_LOW_BYTES = 8_192;
 /**
  * write() returns false, too, with less credit than this, and onDrain() comes with more: what is read without credit waits
- * here for as long as the peer's reader does. A quarter of the window where that is less: the peer grants by halves.
+ * here for as long as the peer's reader does. Not more than half of the smallest window, because the peer grants by halves:
+ * credit might never come to more. A quarter of the window where that is less.
  */
-const LOW_CREDIT_BYTES = 16_384;
-/** What is left of a chunk is copied when the credit is used up and more than this share of the memory behind it is gone. */
-const COPY_SHARE_LEFT = 0.75;
-/** Chunks up to this size skip the queue when nothing is in front of them. */
+const LOW_CREDIT_BYTES = MIN_STREAM_WINDOW_BYTES / 2;
+/** Chunks up to this size go out before streams that wait for their turn. */
 const DIRECT_BYTES = 16_384;
-/**
- * A chunk is a view, and whoever keeps it keeps all the memory behind it: the message, or what one read of the socket gave.
- * So a smaller chunk is copied. The factor differs because a reader that lags certainly keeps it, and one that
- * does not rarely does; what is behind is small enough below the last number.
- */
-const COPY_FACTOR_LAGGING = 4 / 3;
-const COPY_FACTOR = 16;
-const COPY_MIN_BYTES = 16_384;
 const NO_DETAIL: ResetDetail = { http2Code: 0, text: "" };
 
 export class MuxStream implements Stream, Turn, Holder {
@@ -66,9 +53,8 @@ export class MuxStream implements Stream, Turn, Holder {
   stalledSinceMs = 0;
   #creditBytes: number;
   readonly #lowCreditBytes: number;
-  #queue: Uint8Array[] = [];
-  #queueFrom = 0;
-  #queuedBytes = 0;
+  /** Made when something has to wait; most streams never need one. */
+  #queue: SendQueue | undefined;
   #endQueued = false;
   #trailers: Fields = NO_FIELDS;
   #trailerText: EncodedText | undefined;
@@ -78,6 +64,9 @@ export class MuxStream implements Stream, Turn, Holder {
   /** The same for what we send: counts down as heads leave, 0 after the final one. */
   #headsToSend: number;
   #stalled = false;
+  #memory: ReceiveMemory | undefined;
+  /** The budget counts the window. */
+  #windowUsed = false;
 
   constructor(id: number, host: StreamHost, sendCreditBytes: number, receiveWindowBytes: number, expectsHead: boolean) {
     this.id = id;
@@ -91,6 +80,10 @@ export class MuxStream implements Stream, Turn, Holder {
 
   get open(): boolean {
     return this.state !== "closed";
+  }
+
+  get #queuedBytes(): number {
+    return this.#queue?.bytes ?? 0;
   }
 
   sendHead(head: ResponseHead, end: boolean): void {
@@ -110,18 +103,29 @@ export class MuxStream implements Stream, Turn, Holder {
     if (!canSend(this.state) || this.#endQueued || chunk.length === 0) return true;
     if (this.#headsToSend > 0) return this.#headMissing();
     const writer = this.#host.writer;
-    const direct = this.#queuedBytes === 0 && chunk.length <= DIRECT_BYTES && chunk.length <= this.#creditBytes;
-    if (direct && !writer.blocked && chunk.length <= writer.creditBytes) {
-      this.#creditBytes -= chunk.length;
-      writer.data(this.id, chunk, 0, chunk.length);
-    } else {
-      this.#queue.push(chunk);
-      this.#queuedBytes += chunk.length;
+    const mayPass = chunk.length <= DIRECT_BYTES || writer.nobodyWaits;
+    const sentBytes = this.#queuedBytes === 0 && mayPass ? this.#sendNow(chunk) : 0;
+    if (sentBytes < chunk.length) {
+      (this.#queue ??= new SendQueue()).push(chunk, sentBytes);
       if (this.#creditBytes > 0) writer.enqueue(this);
     }
     if (this.#queuedBytes < QUEUE_HIGH_BYTES && this.#creditBytes - this.#queuedBytes >= this.#lowCreditBytes) return true;
     this.#drainWanted = true;
     return false;
+  }
+
+  /** @returns how much of the chunk credit and the socket let pass right away */
+  #sendNow(chunk: Uint8Array): number {
+    const { writer } = this.#host;
+    let from = 0;
+    while (from < chunk.length && !writer.blocked) {
+      const size = Math.min(chunk.length - from, MAX_DATA_BYTES, this.#creditBytes, writer.creditBytes);
+      if (size <= 0) break;
+      writer.data(this.id, chunk, from, from + size);
+      this.#creditBytes -= size;
+      from += size;
+    }
+    return from;
   }
 
   end(trailers: Fields = NO_FIELDS): void {
@@ -152,7 +156,8 @@ export class MuxStream implements Stream, Turn, Holder {
     const released = Math.min(bytes, this.unconsumedBytes);
     if (released === 0) return;
     this.unconsumedBytes -= released;
-    this.#host.release(released);
+    this.#memory?.release(released);
+    this.#host.budget.release(released);
     if (this.#stalled) this.#progress();
     if (canReceive(this.state) && this.#window.consume(released)) this.#grant();
   }
@@ -160,22 +165,15 @@ export class MuxStream implements Stream, Turn, Holder {
   /** A turn of the scheduler: sends queued bytes within the stream's and the connection's credit. */
   take(allowanceBytes: number): TurnResult {
     let sentBytes = 0;
-    while (sentBytes < allowanceBytes && this.#queue.length > 0) {
-      const chunk = this.#queue[0] as Uint8Array;
-      const from = this.#queueFrom;
-      const size = Math.min(chunk.length - from, MAX_DATA_BYTES, this.#creditBytes, this.#host.writer.creditBytes);
+    const { writer } = this.#host;
+    const queue = this.#queue;
+    while (queue !== undefined && sentBytes < allowanceBytes && queue.bytes > 0) {
+      const size = Math.min(queue.bytes, MAX_DATA_BYTES, this.#creditBytes, writer.creditBytes);
       if (size <= 0) break;
-      this.#host.writer.data(this.id, chunk, from, from + size);
+      queue.take(size, writer.dataFrame(this.id, size), writer.payloadAt);
       this.#creditBytes -= size;
       sentBytes += size;
-      if (from + size < chunk.length) this.#queueFrom = from + size;
-      else {
-        this.#queue.shift();
-        this.#queueFrom = 0;
-      }
     }
-    this.#queuedBytes -= sentBytes;
-    if (this.#creditBytes === 0 && this.#queueFrom > 0) this.#keepOnlyTheRest();
     this.#afterTake();
     return { sentBytes, more: this.#queuedBytes > 0 && this.#creditBytes > 0 };
   }
@@ -235,20 +233,18 @@ export class MuxStream implements Stream, Turn, Holder {
 
   #deliver(chunk: Buffer): void {
     this.unconsumedBytes += chunk.length;
-    this.#host.hold(chunk.length);
-    const behindBytes = chunk.buffer.byteLength;
-    const wasteful = this.#stalled
-      ? chunk.length * COPY_FACTOR_LAGGING < behindBytes
-      : behindBytes > COPY_MIN_BYTES && chunk.length * COPY_FACTOR < behindBytes;
-    this.handler?.onData(wasteful ? Buffer.from(chunk) : chunk);
+    this.#host.budget.hold(chunk.length);
+    const { handler } = this;
+    if (handler?.releases === true) handler.onData((this.#memory ??= new ReceiveMemory()).copy(chunk));
+    else handler?.onData(ownCopy(chunk));
     if (this.unconsumedBytes > 0 && !this.#stalled) this.#stall();
-    else if (this.#stalled) this.#host.stall(this);
+    else if (this.#stalled) this.#host.budget.stall(this);
   }
 
   #stall(): void {
     this.#stalled = true;
     this.stalledSinceMs = this.#host.nowMs();
-    this.#host.stall(this);
+    this.#host.budget.stall(this);
   }
 
   #progress(): void {
@@ -257,13 +253,16 @@ export class MuxStream implements Stream, Turn, Holder {
       return;
     }
     this.#stalled = false;
-    this.#host.settle(this);
+    this.#host.budget.settle(this);
   }
 
   #grant(): void {
+    const { budget } = this.#host;
+    if (!this.#windowUsed) budget.windowUsed(this.#window.sizeBytes);
+    this.#windowUsed = true;
     const before = this.#window.sizeBytes;
-    const credit = this.#window.grant(this.#host.nowMs(), this.#host.roundTripMs, this.#host.pressure, this.#host.growthRoomBytes);
-    if (this.#window.sizeBytes !== before) this.#host.grew(this.#window.sizeBytes - before);
+    const credit = this.#window.grant(this.#host.nowMs(), this.#host.roundTripMs, budget);
+    if (this.#window.sizeBytes !== before) budget.windowResized(this.#window.sizeBytes - before);
     if (credit === 0) return;
     const slab = this.#host.writer.frame(FrameType.WINDOW, false, this.id, 4);
     slab.writeUInt32BE(credit, this.#host.writer.payloadAt);
@@ -273,17 +272,6 @@ export class MuxStream implements Stream, Turn, Holder {
     if (this.#queuedBytes === 0 && this.#endQueued) this.#writeEnd();
     if (!this.#drainWanted || this.#queuedBytes >= QUEUE_LOW_BYTES) return;
     if (this.#endQueued || this.#creditBytes - this.#queuedBytes >= this.#lowCreditBytes) this.#tellDrain();
-  }
-
-  /** A reader that stalls now may stay so for hours, with all the memory behind a chunk of which most has been sent. */
-  #keepOnlyTheRest(): void {
-    const chunk = this.#queue[0] as Uint8Array;
-    if (chunk.length - this.#queueFrom > chunk.buffer.byteLength * COPY_SHARE_LEFT) return;
-    // Not from the pool that Buffer.from() takes: a slice of it would keep all of it.
-    const rest = Buffer.allocUnsafeSlow(chunk.length - this.#queueFrom);
-    rest.set(chunk.subarray(this.#queueFrom));
-    this.#queue[0] = rest;
-    this.#queueFrom = 0;
   }
 
   #tellDrain(): void {
@@ -342,20 +330,22 @@ export class MuxStream implements Stream, Turn, Holder {
     if (next === this.state) return;
     this.state = next;
     if (next !== "closed") return;
-    this.#host.grew(this.#window.initialBytes - this.#window.sizeBytes);
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    if (this.#windowUsed) this.#host.budget.windowLeft(this.#window.sizeBytes);
+    this.#windowUsed = false;
+    this.#queue?.clear();
     // It may still be in line for a turn; nothing is told after a reset. After a clean end onDrain() is due: owners consume on it.
     if (event === "reset") this.#drainWanted = false;
     this.#host.forget(this);
   }
 
   #releaseAll(): void {
-    this.#host.release(this.unconsumedBytes);
+    this.#host.budget.release(this.unconsumedBytes);
     this.unconsumedBytes = 0;
+    // What it holds may still be on its way to a socket: it is left to the collector.
+    this.#memory = undefined;
     if (!this.#stalled) return;
     this.#stalled = false;
-    this.#host.settle(this);
+    this.#host.budget.settle(this);
   }
 }
 

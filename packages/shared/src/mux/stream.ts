@@ -15,6 +15,11 @@ export interface ResetDetail {
 
 /** What the owner of a stream is told. Never called re-entrantly from within a method of {@link Stream}. */
 export interface StreamHandler {
+  /**
+   * True: {@link Stream.consume} is called only for chunks that nothing refers to any more (the kernel has them), in the order in
+   * which they came, and the memory of those of 8 KiB and more is used again. Default false: all are left to the collector.
+   */
+  readonly releases?: boolean;
   /** Relay side only: a response head; interim ones first, then exactly one final. `end`: no body and no trailers follow. */
   onHead(head: ResponseHead, end: boolean): void;
   /**
@@ -41,7 +46,7 @@ export interface Stream {
   /** Connector side only. `end`: no body and no trailers follow. Throws when a final head was sent already. */
   sendHead(head: ResponseHead, end: boolean): void;
   /**
-   * Queues body bytes; the chunk must not be changed afterwards. Order is kept; everything queued is sent as credit
+   * Queues body bytes; their memory may be used again when this returns. Order is kept; everything queued is sent as credit
    * allows. Returns false when the queue is over its bound: stop until onDrain(). Ignored after end() or a reset.
    */
   write(chunk: Uint8Array): boolean;

@@ -1,6 +1,7 @@
 // What the multiplexer needs of whatever carries its messages: WebSockets in the product, memory in tests.
 
 export interface TransportReceiver {
+  /** The memory of the message is used again when this returns: what is kept of it is copied. */
   onMessage(message: Buffer): void;
   /** What cannot be ours: text, a message over the size limit, a flood of WebSocket control frames. The receiver closes. */
   onInvalidMessage(code: "ERR_PROTOCOL_MESSAGE_TYPE" | "ERR_PROTOCOL_MESSAGE_TOO_LARGE" | "ERR_PROTOCOL_FLOOD"): void;

@@ -3,6 +3,8 @@
 import { MAX_CREDIT_BYTES } from "../protocol/frame.ts";
 
 export const INITIAL_STREAM_WINDOW_BYTES = 65_536;
+/** Where the share of the buffer budget is less, windows shrink down to this. */
+export const MIN_STREAM_WINDOW_BYTES = 16_384;
 export const MAX_STREAM_WINDOW_BYTES = 16_777_216;
 export const CONNECTION_WINDOW_BYTES = 16_777_216;
 
@@ -11,6 +13,16 @@ export const CONNECTION_WINDOW_BYTES = 16_777_216;
  * loops, not the network, are what the sender waits for (measured: downloads over loopback stayed at 64 KiB and half their speed).
  */
 export const MIN_FAST_DRAIN_MS = 8;
+
+/** What the process has left for windows: a part of BufferBudget. */
+export interface WindowRoom {
+  /** Share of the budget in use, 0 to 1 and more. */
+  readonly pressure: number;
+  /** Most that this window may grow by; negative when all of them together are too large. */
+  readonly windowRoomBytes: number;
+  /** What is left to each of them then. */
+  readonly windowShareBytes: number;
+}
 
 /** Adds granted credit. @returns undefined on overflow, which is a violation. */
 export function addCredit(credit: number, granted: number): number | undefined {
@@ -21,7 +33,7 @@ export function addCredit(credit: number, granted: number): number | undefined {
 /** The receiving side of one stream: what the peer may still send, and how much to grant when bytes are consumed. */
 export class ReceiveWindow {
   readonly initialBytes: number;
-  /** Current window; 64 KiB to 16 MiB. */
+  /** Current window; 16 KiB to 16 MiB. */
   sizeBytes: number;
   #creditBytes: number;
   #consumedBytes = 0;
@@ -46,18 +58,17 @@ export class ReceiveWindow {
   }
 
   /**
-   * Credit to send now that half the window is consumed. The window doubles when that took at most two round trips
-   * (the sender was waiting for credit, not for its source), and shrinks back under memory pressure.
-   * @param pressure share of the process-wide buffer budget in use, 0 to 1 and more
-   * @param roomBytes most that the window may grow by now
+   * Credit to send now that half the window is consumed. The window doubles when that took at most two round trips (the
+   * sender was waiting for credit, not for its source) and there is room; it shrinks where there is none.
    * @returns bytes of credit, possibly 0
    */
-  grant(nowMs: number, roundTripMs: number, pressure: number, roomBytes: number = Number.POSITIVE_INFINITY): number {
+  grant(nowMs: number, roundTripMs: number, room: WindowRoom): number {
     const fast = this.#grantedAtMs >= 0 && nowMs - this.#grantedAtMs <= Math.max(2 * roundTripMs, MIN_FAST_DRAIN_MS);
     this.#grantedAtMs = nowMs;
     const before = this.sizeBytes;
-    if (pressure > 0.5) this.sizeBytes = Math.max(this.initialBytes, before / 2);
-    else if (fast && before <= roomBytes) this.sizeBytes = Math.min(MAX_STREAM_WINDOW_BYTES, before * 2);
+    if (room.pressure > 0.5 || (room.windowRoomBytes < 0 && before > room.windowShareBytes)) {
+      this.sizeBytes = Math.min(before, Math.max(before / 2, Math.min(this.initialBytes, room.windowShareBytes)));
+    } else if (fast && before <= room.windowRoomBytes) this.sizeBytes = Math.min(MAX_STREAM_WINDOW_BYTES, before * 2);
     const owed = this.#consumedBytes + this.sizeBytes - before;
     const granted = Math.max(0, owed);
     // What a shrinking window still owes is taken from what is consumed next.

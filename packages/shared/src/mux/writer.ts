@@ -65,6 +65,11 @@ export class FrameWriter implements SlabOwner {
     return this.#readyBytes + this.#at - this.#start;
   }
 
+  /** No stream is in line for a turn. */
+  get nobodyWaits(): boolean {
+    return this.#scheduler.waiting === 0;
+  }
+
   /** Anything not handed to the transport yet. */
   get pending(): boolean {
     return this.#at > this.#start || this.#ready.length > 0 || this.#scheduler.waiting > 0;
@@ -90,9 +95,14 @@ export class FrameWriter implements SlabOwner {
     return this.#lastFrameAt + FRAME_HEADER_BYTES;
   }
 
+  /** Room for DATA of this many bytes, as with {@link frame}. */
+  dataFrame(streamId: number, bytes: number): Buffer {
+    this.creditBytes -= bytes;
+    return this.frame(FrameType.DATA, false, streamId, bytes);
+  }
+
   data(streamId: number, chunk: Uint8Array, from: number, to: number): void {
-    this.creditBytes -= to - from;
-    const slab = this.frame(FrameType.DATA, false, streamId, to - from);
+    const slab = this.dataFrame(streamId, to - from);
     slab.set(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to), this.payloadAt);
   }
 

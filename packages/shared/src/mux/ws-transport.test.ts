@@ -11,6 +11,7 @@ interface WsPair {
   readonly relay: Transport;
   readonly connector: Transport;
   readonly connectorSocket: WebSocket;
+  readonly relaySocket: WebSocket;
   close(): Promise<void>;
 }
 
@@ -26,6 +27,7 @@ async function wsPair(): Promise<WsPair> {
     relay,
     connector,
     connectorSocket,
+    relaySocket,
     close: async () => {
       connectorSocket.terminate();
       relaySocket.terminate();
@@ -85,6 +87,37 @@ describe("WebSocket transport", () => {
       listen();
     });
     expect(received).toEqual(["one", "two"]);
+    await pair.close();
+  });
+
+  it("reads messages itself, without garbage: `ws` sees none of them, and its socket has the one listener that is replaced", async () => {
+    const pair = await wsPair();
+    const seenByWs: number[] = [];
+    pair.connectorSocket.on("message", (data: Buffer) => seenByWs.push(data.length));
+    const message = Buffer.alloc(50_000, "m");
+    const done = Promise.withResolvers<void>();
+    let receivedBytes = 0;
+    let whole = true;
+    const before = process.memoryUsage().arrayBuffers;
+    let mostBytes = 0;
+    pair.connector.setReceiver({
+      onMessage: (received) => {
+        whole &&= received.length === message.length && received[0] === 0x6d && received[message.length - 1] === 0x6d;
+        receivedBytes += received.length;
+        mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - before);
+        if (receivedBytes === 500 * message.length) done.resolve();
+      },
+      onInvalidMessage: () => undefined,
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    });
+    for (let i = 0; i < 500; i++) {
+      // A server does not mask, and so makes no copies that would be counted.
+      await new Promise<void>((resolve) => pair.relaySocket.send(message, () => resolve()));
+    }
+    await done.promise;
+    expect([whole, seenByWs]).toEqual([true, []]);
+    expect(mostBytes).toBeLessThan(2 << 20);
     await pair.close();
   });
 });

@@ -89,8 +89,8 @@ function listen(transport: MemoryTransport): Listener {
     onMessage: (message) =>
       readFrames(message, {
         onFrame: (type, _end, _id, bytes, start, stop) => {
-          frames.push({ type, payload: bytes.subarray(start, stop) });
-          first.resolve(bytes.subarray(start, stop));
+          frames.push({ type, payload: Buffer.from(bytes.subarray(start, stop)) });
+          first.resolve(Buffer.from(bytes.subarray(start, stop)));
         },
       }),
     onInvalidMessage: () => undefined,

@@ -301,7 +301,8 @@ function onlyFrame<T>(message: Buffer, steps: Steps<T>): T | undefined {
   readFrames(message, {
     onFrame(type, _end, streamId, bytes, start, stop) {
       if (only !== undefined || streamId !== 0) throw new ProtocolViolation("ERR_PROTOCOL_HANDSHAKE", "one frame of stream 0 per message");
-      only = { type, payload: bytes.subarray(start, stop) };
+      // A copy: nonces outlast the message.
+      only = { type, payload: Buffer.from(bytes.subarray(start, stop)) };
     },
   });
   return only === undefined ? undefined : steps.onFrame(only.type, only.payload);

@@ -43,7 +43,6 @@ export class Http1Connection implements BodySink {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #paused = false;
-  #listensToDrain = false;
   /** The visitor has ended its half; with raw bytes still held, their receiver is told behind them. */
   #visitorEnded = false;
   /** The sweep at which it began to wait for a head. */
@@ -55,7 +54,7 @@ export class Http1Connection implements BodySink {
     this.info = info;
     this.context = context;
     this.socket = socket;
-    this.out = new OutgoingBytes(socket);
+    this.out = new OutgoingBytes(socket, () => this.#exchange?.socketDrained());
     this.#currentTick = currentTick;
     this.#waitingSince = currentTick();
     this.#head = new HeadBuffer({
@@ -116,13 +115,6 @@ export class Http1Connection implements BodySink {
     socket.removeAllListeners("end");
     for (const chunk of this.#held.splice(0).reverse()) socket.unshift(chunk);
     return socket;
-  }
-
-  /** The exchange wants to know when the socket takes more. */
-  listenToDrain(): void {
-    if (this.#listensToDrain) return;
-    this.#listensToDrain = true;
-    this.socket.on("drain", () => this.#exchange?.socketDrained());
   }
 
   /** The exchange is over: `keep` when its connection can carry the next one. */

@@ -17,6 +17,7 @@ const WEBSOCKET_FIELDS = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 
 export class Http1Exchange implements IngressExchange, WatchedBody {
   readonly request: IngressRequest;
+  readonly releases: boolean = true;
   readonly #connection: Http1Connection;
   readonly #response: ResponseWriter;
   #handler: IngressHandler | undefined;
@@ -95,9 +96,7 @@ export class Http1Exchange implements IngressExchange, WatchedBody {
     if (this.#phase === "switched" && !this.#rawEnded) out.bytes(chunk);
     else if (this.#phase !== "answering") return true;
     else if (!this.#response.body(chunk)) this.#cut("relay");
-    if (!out.full) return true;
-    this.#connection.listenToDrain();
-    return false;
+    return out.handOver();
   }
 
   end(trailers?: Fields): void {

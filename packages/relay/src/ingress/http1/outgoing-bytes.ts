@@ -1,9 +1,12 @@
 // What is on its way to one visitor's socket: pieces of a turn are joined, so that a small answer leaves in one write
-// of the kernel, and large pieces are not copied. Must not know HTTP.
+// of the kernel, and large pieces are not copied: their memory is the giver's again when the kernel has them. Must not know HTTP.
 
 import type { Socket } from "node:net";
 
-/** Pieces from this size on are handed to the socket as they are: copying them would cost more than a second buffer in one writev. */
+/**
+ * Pieces from this size on are handed to the socket as they are, at once: copying them would cost more than a second buffer in one
+ * writev, and whoever gave them waits for their memory.
+ */
 const OWN_PIECE_BYTES = 8_192;
 /** What is gathered beyond this does not wait for the end of the turn. */
 const FLUSH_BYTES = 32_768;
@@ -22,14 +25,29 @@ export class OutgoingBytes {
   readonly #pieces: (string | Uint8Array)[] = [];
   #bytes = 0;
   #scheduled = false;
+  /** There is a large one among the pieces. */
+  #large = false;
+  /** A large piece is among them, or with the socket, which had not passed all of it on when it was last looked at. */
+  #lent = false;
+  #awaited = false;
+  readonly #drained: () => void;
+  readonly #onWritten: () => void;
 
-  constructor(socket: Socket) {
+  /** @param drained called after {@link handOver} returned false, when the giver need not wait any more; never from within */
+  constructor(socket: Socket, drained: () => void) {
     this.#socket = socket;
+    this.#drained = drained;
+    this.#onWritten = () => {
+      if (!this.#awaited || this.#full || socket.destroyed) return;
+      this.#awaited = false;
+      this.#drained();
+    };
   }
 
-  /** The socket holds more than it should: wait for its 'drain'. */
-  get full(): boolean {
-    return this.#socket.writableNeedDrain;
+  /** The socket holds more than it should, or a piece that is the giver's. */
+  get #full(): boolean {
+    if (this.#lent && this.#socket.writableLength === 0) this.#lent = false;
+    return this.#lent || this.#socket.writableNeedDrain;
   }
 
   /** @param text latin1, one character per octet */
@@ -38,11 +56,21 @@ export class OutgoingBytes {
     this.#added(text.length);
   }
 
-  /** Takes `chunk` over. */
+  /** Large chunks are the giver's again when {@link handOver} says so, or drained() later; smaller ones are taken over. */
   bytes(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     this.#pieces.push(chunk);
-    this.#added(chunk.length);
+    if (chunk.length < OWN_PIECE_BYTES) return this.#added(chunk.length);
+    this.#bytes += chunk.length;
+    this.#large = this.#lent = true;
+  }
+
+  /** To be called when {@link bytes} was. @returns false when the giver must wait for drained() */
+  handOver(): boolean {
+    if (this.#large) this.flush();
+    const full = this.#full;
+    this.#awaited ||= full;
+    return !full;
   }
 
   /**
@@ -60,6 +88,7 @@ export class OutgoingBytes {
     else this.#flushLarge(written);
     pieces.length = 0;
     this.#bytes = 0;
+    this.#large = false;
   }
 
   #added(bytes: number): void {
@@ -109,8 +138,8 @@ export class OutgoingBytes {
   }
 
   #write(piece: string | Uint8Array, written: Written | undefined): void {
-    if (typeof piece === "string") this.#socket.write(piece, "latin1", written);
-    else this.#socket.write(piece, written);
+    if (typeof piece === "string") this.#socket.write(piece, "latin1", written ?? this.#onWritten);
+    else this.#socket.write(piece, written ?? this.#onWritten);
   }
 }
 
