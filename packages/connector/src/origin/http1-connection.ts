@@ -17,7 +17,7 @@ import type { ResponseSink } from "./http1-response.ts";
 export interface ConnectionUser {
   interim(status: number, fields: Fields): void;
   head(status: number, fields: Fields, end: boolean): void;
-  /** The memory of the chunk is used again when this returns. */
+  /** The chunk belongs to the receiver. */
   body(chunk: Uint8Array): void;
   complete(trailers: Fields): void;
   switched(fields: Fields, socket: Duplex, first: Uint8Array): void;
@@ -44,6 +44,8 @@ export class Http1Connection implements ResponseSink {
   #paused = false;
   #raw = false;
   #reused = false;
+  /** Views of the read that is being taken apart: what its chunks hold of the body. */
+  readonly #pieces: Buffer[] = [];
   /** Monotonic; when the pool stops lending it. */
   idleUntilMs = 0;
 
@@ -117,6 +119,7 @@ export class Http1Connection implements ResponseSink {
   read(bytes: Buffer): boolean {
     if (this.#raw) return (this.#socket as Socket).push(Buffer.from(bytes));
     this.#reader.read(bytes);
+    this.#handOnBody();
     return true;
   }
 
@@ -158,10 +161,20 @@ export class Http1Connection implements ResponseSink {
   }
 
   bodyBytes(chunk: Buffer): void {
+    this.#pieces.push(chunk);
+  }
+
+  /** One copy for all of a read: an origin's chunks may be tiny, and each piece is a frame of the tunnel. */
+  #handOnBody(): void {
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return;
+    const chunk = pieces.length === 1 ? Buffer.from(pieces[0] as Buffer) : Buffer.concat(pieces);
+    pieces.length = 0;
     this.#user?.body(chunk);
   }
 
   complete(trailers: Fields, keep: boolean, keepAliveTimeoutS: number | undefined): void {
+    this.#handOnBody();
     const user = this.#user;
     // An answer that overtook its request leaves octets of the request to come, which must not lead the next one.
     if (keep && this.#requestEnded && this.#socket.writableLength === 0) this.#free(keepAliveTimeoutS);
@@ -188,6 +201,7 @@ export class Http1Connection implements ResponseSink {
   }
 
   malformed(code: string): void {
+    this.#handOnBody();
     this.#break(failure(ResetCode.ORIGIN_PROTOCOL, code));
   }
 

@@ -198,12 +198,25 @@ describe("what is read", () => {
     expect(visitor.events).toEqual(["ready", "head 200", "body ok", "complete X-Sum 1"]);
   });
 
+  test("the chunks of one read are one piece, and what came before a broken one is handed on", async () => {
+    const { lines, open } = bench();
+    const visitor = await open();
+    await lines[0]?.answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n");
+    await lines[0]?.answer("1\r\nc\r\n1\r\nd\r\nX");
+    expect(visitor.events).toEqual(["ready", "head 200", "body ab", "body cd", "failed"]);
+    expect(visitor.failure).toMatchObject({ code: ResetCode.ORIGIN_PROTOCOL, text: "ERR_RESPONSE_CHUNK" });
+  });
+
   test("nothing is told after an abort, from within a call either", async () => {
     const { lines, open } = bench();
     const visitor = await open();
     visitor.head = () => visitor.exchange?.abort();
     await lines[0]?.answer(OK);
     expect([visitor.events, lines[0]?.destroyed]).toEqual([["ready"], true]);
+    const second = await open();
+    second.body = () => second.exchange?.abort();
+    await lines[1]?.answer(OK);
+    expect([second.events, lines[1]?.destroyed]).toEqual([["ready", "head 200"], true]);
   });
 
   test("an abort before there is a connection opens none", async () => {
