@@ -1,4 +1,4 @@
-// Mutants of group A: paths and targets.
+// Mutants of group A, paths and targets: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 

@@ -1,4 +1,4 @@
-// Mutants of group C: identity fields and hop-by-hop fields.
+// Mutants of group C, identity fields and hop-by-hop fields: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 

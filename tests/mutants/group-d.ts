@@ -1,4 +1,4 @@
-// Mutants of group D: message framing.
+// Mutants of group D, message framing: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 
@@ -24,6 +24,22 @@ export const GROUP_D: readonly Mutant[] = [
     find: "if (length !== undefined && coding !== undefined) return CONFLICT;",
     replace: "",
     tests: [`${HTTP}framing.test.ts`],
+  },
+  {
+    id: "R-D1",
+    off: "a chunk size may have any number of digits",
+    file: `${SHARED}http1/chunked-decoder.ts`,
+    find: "return ++this.#digits <= MAX_SIZE_DIGITS;",
+    replace: "return ++this.#digits > 0;",
+    tests: [`${CASES}r-d01-request-framing.test.ts`],
+  },
+  {
+    id: "R-D1",
+    off: "chunk extensions may be of any size",
+    file: `${SHARED}http1/chunked-decoder.ts`,
+    find: "const MAX_EXTENSION_BYTES = 256;",
+    replace: "const MAX_EXTENSION_BYTES = 65_536;",
+    tests: [`${CASES}r-d01-request-framing.test.ts`],
   },
   {
     id: "R-D2",
@@ -76,18 +92,18 @@ export const GROUP_D: readonly Mutant[] = [
   {
     id: "R-D6",
     off: "after a refusal the body that was never asked for is read as the next request",
-    file: `${RELAY}ingress/http1.ts`,
-    find: "if (this.#awaitsContinue || this.#host.context.stopping()) this.closeConnectionAfter();",
-    replace: "if (this.#host.context.stopping()) this.closeConnectionAfter();",
-    tests: [`${RELAY}ingress/http1.test.ts`, `${CASES}r-d06-expect.test.ts`],
+    file: `${RELAY}ingress/http1/exchange.ts`,
+    find: "const closing = this.#closing || this.#awaitsContinue || context.stopping();",
+    replace: "const closing = this.#closing || context.stopping();",
+    tests: [`${RELAY}ingress/http1/exchange.test.ts`, `${CASES}r-d06-expect.test.ts`],
   },
   {
     id: "R-D7",
     off: "what is pipelined behind a refusal is looked at",
-    file: `${RELAY}ingress/http1-server.ts`,
-    find: "if (!keep || this.#closing || this.socket.destroyed) return this.#finish();\n    const next",
-    replace: "const next",
-    tests: [`${RELAY}ingress/http1-raw.test.ts`, `${CASES}r-d07-pipelining.test.ts`],
+    file: `${RELAY}ingress/http1/connection.ts`,
+    find: 'if (!keep || this.#mode !== "busy" ||',
+    replace: 'if (this.#mode !== "busy" ||',
+    tests: [`${RELAY}ingress/http1/raw.test.ts`, `${CASES}r-d07-pipelining.test.ts`],
   },
   {
     id: "R-D8",

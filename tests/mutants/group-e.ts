@@ -1,4 +1,4 @@
-// Mutants of group E: redirects and the way back from sign-in.
+// Mutants of group E, redirects and the way back from sign-in: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 

@@ -1,4 +1,4 @@
-// Mutants of group F: OpenID Connect.
+// Mutants of group F, OpenID Connect: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 

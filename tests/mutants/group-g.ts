@@ -1,4 +1,4 @@
-// Mutants of group G: our own tokens and keys.
+// Mutants of group G, our own tokens and keys: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 

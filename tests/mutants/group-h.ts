@@ -1,4 +1,4 @@
-// Mutants of group H: cookies and other sites.
+// Mutants of group H, cookies and other sites: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 

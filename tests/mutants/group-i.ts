@@ -1,4 +1,4 @@
-// Mutants of group I: ends of sessions and streams.
+// Mutants of group I, ends of sessions and streams: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 
@@ -33,9 +33,9 @@ export const GROUP_I: readonly Mutant[] = [
   {
     id: "R-I3",
     off: "a whole request has a time limit",
-    file: `${RELAY}ingress/http1-server.ts`,
-    find: "requestTimeout: 0,",
-    replace: "requestTimeout: 300_000,",
+    file: `${RELAY}ingress/http1/connection.ts`,
+    find: 'if (this.#mode !== "head") return;\n    const awaitsHead',
+    replace: 'if (this.#mode === "raw") return;\n    const awaitsHead',
     tests: [`${RELAY}ingress/server.test.ts`],
   },
   {

@@ -1,4 +1,4 @@
-// Mutants of group L: availability.
+// Mutants of group L, availability: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 
@@ -11,9 +11,9 @@ export const GROUP_L: readonly Mutant[] = [
   {
     id: "R-L1",
     off: "a head may take as long as it likes",
-    file: `${RELAY}ingress/http1-server.ts`,
-    find: 'this.#server.emit("listening");',
-    replace: "",
+    file: `${RELAY}ingress/http1/connection.ts`,
+    find: "if (tick - this.#waitingSince <= (awaitsHead ? limits.headTicks : limits.idleTicks)) return;",
+    replace: "if (awaitsHead || tick - this.#waitingSince <= limits.idleTicks) return;",
     tests: [`${RELAY}ingress/server.test.ts`],
   },
   {

@@ -1,4 +1,4 @@
-// Mutants of group N: configuration and policy.
+// Mutants of group N, configuration and policy: each switches one guard off (mutant.ts), and a test that names its id has to notice.
 
 import type { Mutant } from "./mutant.ts";
 
