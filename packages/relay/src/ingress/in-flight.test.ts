@@ -33,6 +33,7 @@ class Visitor {
         fields: [],
         scheme: "https",
         serverName: undefined,
+        clientCheck: undefined,
         peer: { address: "192.0.2.1", port: 1 },
         upgrade: true,
         bodyless: true,
