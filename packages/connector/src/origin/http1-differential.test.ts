@@ -33,7 +33,7 @@ function sameFields(own: Fields, oracle: Fields): boolean {
   return JSON.stringify(own) === JSON.stringify(oracle);
 }
 
-describe("what llhttp refuses is refused, and what both take reads the same", () => {
+describe("R-D9: what llhttp refuses is refused, and what both take reads the same", () => {
   test.each(["GET", "HEAD"])("every answer of the corpus, to %s", async (method) => {
     for (const text of CORPUS) expect(await difference(text, method)).toBeUndefined();
   });
@@ -72,7 +72,7 @@ test("the corpus is not refused as a whole: ordinary answers are read by both", 
   }
 });
 
-describe("where the octets are divided does not matter", () => {
+describe("R-D9: where the octets are divided does not matter", () => {
   test("two reads, divided at every octet", () => {
     for (const text of CORPUS) {
       const bytes = Buffer.from(text, "latin1");

@@ -125,7 +125,7 @@ async function turn(): Promise<void> {
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe("what is written", () => {
+describe("what is written (R-D2)", () => {
   test("a request without a body is one write, and so is one whose body is there", async () => {
     const { lines, open } = bench();
     await open(GET);
@@ -183,7 +183,7 @@ describe("what is written", () => {
   });
 });
 
-describe("what is read", () => {
+describe("what is read (R-D9)", () => {
   test("interim responses are told, a 100 nobody asked for and a second one included", async () => {
     const { lines, open } = bench();
     const visitor = await open();
@@ -351,7 +351,7 @@ describe("which connections are kept (R-D4)", () => {
   });
 });
 
-describe("a kept connection that ends", () => {
+describe("a kept connection that ends (R-D4)", () => {
   async function kept(): Promise<Bench & { readonly line: Line }> {
     const opened = bench();
     await opened.open();

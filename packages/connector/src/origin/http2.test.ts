@@ -54,6 +54,24 @@ describe("HTTP/2 origins", () => {
     ]);
   });
 
+  test.each([
+    ["longer", ["12", "345"], "body is longer than declared"],
+    ["shorter", ["12"], "body is shorter than declared"],
+  ])("a body %s than declared is refused, and the origin sees no whole request (R-D2)", async (_name, parts, text) => {
+    const arrived = Promise.withResolvers<ServerHttp2Stream>();
+    const origin = await h2Origin((request) => arrived.resolve(request));
+    const stream = openStream(routerTo(h2c(origin.port)).accept, { method: "POST", contentLength: 4, end: false });
+    const [first, ...others] = parts as [string, ...string[]];
+    stream.send(first);
+    const request = await arrived.promise;
+    const closed = once(request, "close");
+    for (const part of others) stream.send(part);
+    stream.finish();
+    expect(await stream.failure()).toMatchObject({ code: "REQUEST_INVALID", text });
+    await closed;
+    expect(request.rstCode).toBe(constants.NGHTTP2_CANCEL);
+  });
+
   test("over TLS h2 is chosen by ALPN", async () => {
     const certificate = certificateFor("grpc.internal");
     const origin = await h2Origin((stream) => {
