@@ -2,6 +2,9 @@
 // machine has (20 or newer). Installs with the pinned pnpm, builds, then hands over to the pinned Node of the
 // workspace, which runs the TypeScript in scripts/ directly. Plain JavaScript without dependencies, because
 // nothing is installed yet when it starts. Must not know what Sallyport does.
+//
+// package.json starts it with `exec`: npm passes signals on to the shell it started, and a shell that waits for a child
+// would end without passing them on.
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -22,14 +25,17 @@ function run(command, args, { quiet = false } = {}) {
     let output = "";
     child.stdout?.on("data", (chunk) => (output += chunk));
     child.stderr?.on("data", (chunk) => (output += chunk));
-    // Ctrl-C reaches the child by itself; this process only has to outlive it and to pass on a plain kill.
+    // Ctrl-C reaches the child by itself; this process only has to outlive it and to pass on a plain kill, or the end of the
+    // terminal.
     const ignore = () => {};
     const forward = () => child.kill("SIGTERM");
     process.on("SIGINT", ignore);
     process.on("SIGTERM", forward);
+    process.on("SIGHUP", forward);
     const finish = (code) => {
       process.off("SIGINT", ignore);
       process.off("SIGTERM", forward);
+      process.off("SIGHUP", forward);
       if (quiet && code !== 0) process.stderr.write(output);
       resolve(code);
     };

@@ -12,6 +12,8 @@ import { eventually, freePort, scratchFolder } from "./scratch.ts";
 import type { Certificate } from "./tls.ts";
 
 const MAIN = join(import.meta.dirname, "..", "..", "packages", "relay", "dist", "main.js");
+/** The built command line, for scripts that tests write. */
+export const SALLYPORT_RELAY_MAIN: string = MAIN;
 
 /** The policies that the generated configuration has where it uses them. */
 const POLICIES = [

@@ -5,6 +5,7 @@ export const LogField = {
   attempt: "attempt",
   bytesIn: "bytesIn",
   bytesOut: "bytesOut",
+  cause: "cause",
   code: "code",
   connectionId: "connectionId",
   connectorId: "connectorId",

@@ -5,11 +5,12 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSy
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { startConnector } from "../../harness/connector.ts";
+import { SALLYPORT_MAIN, startConnector } from "../../harness/connector.ts";
 import { need } from "../../harness/need.ts";
+import { command } from "../../harness/program.ts";
 import { startOrigin } from "../../harness/origin.ts";
 import { Person, PIN_PROVIDER } from "../../harness/programs.ts";
-import { startRelay } from "../../harness/relay.ts";
+import { SALLYPORT_RELAY_MAIN, startRelay } from "../../harness/relay.ts";
 import type { Relay } from "../../harness/relay.ts";
 import { eventually, within } from "../../harness/scratch.ts";
 import { visit } from "../../harness/visitor.ts";
@@ -196,4 +197,14 @@ test("a token file that others can read is not used", async () => {
   chmodSync(file, 0o644);
   const refused = await ann.run(["access", "token", ann.url("notes")]);
   expect([refused.code, refused.stdout, refused.stderr]).toEqual([1, "", expect.stringContaining(`chmod 600 ${file}`)]);
+});
+
+test("a reader that has seen enough ends a command without a word", async (context) => {
+  const [sh = ""] = need(context, "sh");
+  for (const main of [SALLYPORT_MAIN, SALLYPORT_RELAY_MAIN]) {
+    const line = `{ "$0" "$1" --help; echo "code $?" >&2; } | true`;
+    const { stderr } = await command(sh, ["-c", line, process.execPath, main]);
+    // By chance the reader is still there: then everything was written.
+    expect(["code 141\n", "code 0\n"]).toContain(stderr);
+  }
 });

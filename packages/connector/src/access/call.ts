@@ -5,7 +5,8 @@ import { Agent as HttpAgent, request as requestHttp, type IncomingMessage, type 
 import { Agent, request as requestHttps } from "node:https";
 import { trustedCertificates } from "../tunnel/dial.ts";
 import { lookup } from "../tunnel/lookup.ts";
-import { chooseProxy, type Environment } from "../tunnel/proxy.ts";
+import { describeFailure, timeout } from "../tunnel/dial-error.ts";
+import { chooseProxy, displayProxy, type Environment } from "../tunnel/proxy.ts";
 import { SOFTWARE } from "../version.ts";
 
 export const CALL_TIMEOUT_MS = 15_000;
@@ -23,16 +24,20 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type CallResult =
-  | { readonly kind: "answer"; readonly status: number; readonly json: Readonly<Record<string, unknown>> }
-  /** `why` for people. */
-  | { readonly kind: "failed"; readonly why: string };
+export type CallResult = { readonly kind: "answer"; readonly status: number; readonly json: Readonly<Record<string, unknown>> } | Failure;
+
+/** Something between here and the relay. `why` and `remedy` for people; an empty remedy: nothing is known that helps. */
+export interface Failure {
+  readonly kind: "failed";
+  readonly why: string;
+  readonly remedy: string;
+}
 
 /** GET, or POST of a form. Never throws. */
 export async function call(url: URL, network: Network, { form, signal }: CallOptions = {}): Promise<CallResult> {
   const body = form === undefined ? undefined : new URLSearchParams(form).toString();
   const connection = connectionOptions(url, network);
-  if (typeof connection === "string") return { kind: "failed", why: connection };
+  if ("kind" in connection) return connection;
   const headers = {
     Accept: "application/json",
     "User-Agent": SOFTWARE,
@@ -51,7 +56,7 @@ export async function call(url: URL, network: Network, { form, signal }: CallOpt
     });
     return { kind: "answer", status: response.statusCode ?? 0, json: parse(await readAll(response)) };
   } catch (error) {
-    return { kind: "failed", why: `${url.host} cannot be reached: ${reasonOf(error)}` };
+    return failureOf(error, url, network);
   }
 }
 
@@ -59,10 +64,10 @@ export function requestOf(url: URL): typeof requestHttps {
   return url.protocol === "https:" ? requestHttps : requestHttp;
 }
 
-/** How a connection to a relay is made. @returns a sentence when it cannot */
-export function connectionOptions(url: URL, { environment, ca }: Network): RequestOptions | string {
+/** How a connection to a relay is made. */
+export function connectionOptions(url: URL, { environment, ca }: Network): RequestOptions | Failure {
   const proxy = chooseProxy(url, { kind: "environment" }, environment);
-  if (proxy.kind === "invalid") return proxy.why;
+  if (proxy.kind === "invalid") return { kind: "failed", why: proxy.why, remedy: "correct the variable, or unset it" };
   if (url.protocol === "http:") return { lookup, agent: new HttpAgent({ keepAlive: false }) };
   const trusted = trustedCertificates(ca);
   const tls = { rejectUnauthorized: true, ...(trusted === undefined ? {} : { ca: trusted }) };
@@ -95,8 +100,16 @@ export function parse(bytes: Buffer): Readonly<Record<string, unknown>> {
   }
 }
 
+/** What went wrong on the way, with the hop and what helps, in the words of the tunnel. */
+export function failureOf(error: unknown, url: URL, { environment }: Network): Failure {
+  const proxy = chooseProxy(url, { kind: "environment" }, environment);
+  const context = { relay: url.host, proxy: proxy.kind === "proxy" ? displayProxy(proxy.url) : undefined };
+  const { code, name } = error as NodeJS.ErrnoException;
+  const { message, remedy } = name === "TimeoutError" || code === "ETIMEDOUT" ? timeout(context) : describeFailure(error, context);
+  return { kind: "failed", why: message, remedy };
+}
+
 export function reasonOf(error: unknown): string {
-  const { code, name, message } = error as NodeJS.ErrnoException;
-  if (name === "TimeoutError") return "no answer in time";
+  const { code, message } = error as NodeJS.ErrnoException;
   return code ?? message;
 }

@@ -1,12 +1,12 @@
 // Where people sign in for an application: its own host says so. What it says is taken for a place to sign in to and for
 // nothing else: the application that a token is asked for is the one that the user named, and the token goes nowhere else.
 
-import { call, type Network } from "./call.ts";
+import { call, type Failure, type Network } from "./call.ts";
 import { isProtected } from "./urls.ts";
 
 const DISCOVERY_PATH = "/.sallyport/cli";
 
-export type Discovery = { readonly kind: "found"; readonly authUrl: URL } | { readonly kind: "failed"; readonly why: string };
+export type Discovery = { readonly kind: "found"; readonly authUrl: URL } | Failure;
 
 export async function discover(application: URL, network: Network): Promise<Discovery> {
   const result = await call(new URL(DISCOVERY_PATH, application), network);
@@ -21,6 +21,6 @@ export async function discover(application: URL, network: Network): Promise<Disc
   return { kind: "found", authUrl };
 }
 
-function failed(why: string): Discovery {
-  return { kind: "failed", why };
+function failed(why: string): Failure {
+  return { kind: "failed", why, remedy: "check the address: it is that of the application, as you open it in a browser" };
 }

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import type { Clock } from "@sallyport/shared/clock";
 import { comparisonCode } from "@sallyport/shared/comparison-code";
-import { call, type CallResult, type Network } from "./call.ts";
+import { call, type CallResult, type Failure, type Network } from "./call.ts";
 import { openLoopback } from "./loopback.ts";
 import { readToken, type AccessToken } from "./token.ts";
 
@@ -30,8 +30,8 @@ export interface SignInOptions {
 export type SignInResult =
   | { readonly kind: "signed-in"; readonly token: AccessToken; readonly email: string | undefined }
   | { readonly kind: "denied" }
-  /** Worth another try. `why` for people. */
-  | { readonly kind: "failed"; readonly why: string };
+  /** Worth another try. */
+  | Failure;
 
 interface Attempt {
   readonly verifier: string;
@@ -121,7 +121,11 @@ function finish({ application, authUrl }: SignInOptions, result: CallResult): Si
   if (result.status !== 200) return refusal(result);
   const token = readToken(result.json["access_token"], application, authUrl);
   if (token === undefined)
-    return { kind: "failed", why: `${authUrl.host} sent a token that is not for ${application.host}; it was thrown away` };
+    return {
+      kind: "failed",
+      why: `${authUrl.host} sent a token that is not for ${application.host}; it was thrown away`,
+      remedy: "check the address; the relay's operator can say which applications there are",
+    };
   const { email } = result.json;
   return { kind: "signed-in", token, email: typeof email === "string" ? email : undefined };
 }
@@ -129,7 +133,12 @@ function finish({ application, authUrl }: SignInOptions, result: CallResult): Si
 function refusal({ status, json }: Extract<CallResult, { kind: "answer" }>): SignInResult {
   const { error_description: description, error } = json;
   const why = typeof description === "string" ? description : typeof error === "string" ? error : `status ${status}`;
-  return { kind: "failed", why: `the relay refused: ${why.replace(/[^\x20-\x7e]/g, "?").slice(0, 200)}` };
+  const shown = why.replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
+  return {
+    kind: "failed",
+    why: `the relay refused: ${shown}`,
+    remedy: "start again; if it stays, the relay's operator finds the reason in its record",
+  };
 }
 
 /** `user@host`, for the person who confirms. */

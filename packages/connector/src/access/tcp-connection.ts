@@ -17,7 +17,7 @@ import {
   WebSocketClose,
 } from "@sallyport/shared/http/websocket-bytes";
 import { SOFTWARE } from "../version.ts";
-import { CALL_TIMEOUT_MS, connectionOptions, type Network, parse, readAll, reasonOf, requestOf } from "./call.ts";
+import { CALL_TIMEOUT_MS, connectionOptions, type Failure, failureOf, type Network, parse, readAll, reasonOf, requestOf } from "./call.ts";
 
 /** Keeps idle connections open in what lies between; every firewall forgets after some minutes at the earliest. */
 const PING_INTERVAL_MS = 30_000;
@@ -38,7 +38,7 @@ export type TcpOpened =
   | { readonly kind: "open"; readonly socket: Duplex; readonly first: Uint8Array; readonly mask: FrameMask }
   /** The relay said no. `code` from Sallyport-Error, `why` and `remedy` for people. */
   | { readonly kind: "refused"; readonly status: number; readonly code: string; readonly why: string; readonly remedy: string }
-  | { readonly kind: "failed"; readonly why: string };
+  | Failure;
 
 /** How a connection ended. */
 export type TcpEnd =
@@ -51,7 +51,7 @@ export type TcpEnd =
 export async function openTcp({ application, credentials, network, signal }: TcpOptions): Promise<TcpOpened> {
   const url = new URL(TCP_PATH, application);
   const connection = connectionOptions(url, network);
-  if (typeof connection === "string") return { kind: "failed", why: connection };
+  if ("kind" in connection) return connection;
   const key = randomBytes(16).toString("base64");
   const headers = {
     Connection: "Upgrade",
@@ -64,8 +64,8 @@ export async function openTcp({ application, credentials, network, signal }: Tcp
   };
   const { promise, resolve } = Promise.withResolvers<TcpOpened>();
   const request = requestOf(url)(url, { ...connection, headers, ...(signal === undefined ? {} : { signal }) });
-  request.setTimeout(CALL_TIMEOUT_MS, () => request.destroy(Object.assign(new Error(), { code: "no answer in time" })));
-  request.on("error", (error) => resolve({ kind: "failed", why: `${url.host} cannot be reached: ${reasonOf(error)}` }));
+  request.setTimeout(CALL_TIMEOUT_MS, () => request.destroy(Object.assign(new Error(), { code: "ETIMEDOUT" })));
+  request.on("error", (error) => resolve(failureOf(error, url, network)));
   request.on("response", (response) => void refusal(response, url).then(resolve));
   request.on("upgrade", (response: IncomingMessage, socket: Duplex, first: Buffer) => {
     if (response.headers["sec-websocket-accept"] === acceptKey(key) && response.headers["sec-websocket-protocol"] === TCP_PROTOCOL_V1) {
@@ -73,7 +73,7 @@ export async function openTcp({ application, credentials, network, signal }: Tcp
       return resolve({ kind: "open", socket, first, mask: url.protocol === "https:" ? "zero" : "random" });
     }
     socket.destroy();
-    resolve({ kind: "failed", why: `${url.host} does not answer like a Sallyport relay` });
+    resolve({ kind: "failed", why: `${url.host} does not answer like a Sallyport relay`, remedy: "check the address" });
   });
   request.end();
   return await promise;
@@ -93,7 +93,7 @@ async function refusal(response: IncomingMessage, url: URL): Promise<TcpOpened> 
       remedy: text("remedy", ""),
     };
   } catch (error) {
-    return { kind: "failed", why: `${url.host} answered with status ${status} and broke off: ${reasonOf(error)}` };
+    return { kind: "failed", why: `${url.host} answered with status ${status} and broke off: ${reasonOf(error)}`, remedy: "try again" };
   }
 }
 

@@ -25,14 +25,15 @@ export async function accessLogin(text: string, options: LoginOptions, io: Io): 
   const limit = io.clock.after(SIGN_IN_TIMEOUT_MS, () => interrupted.abort());
   try {
     const found = await discover(application, network);
-    if (found.kind === "failed") return failed(found.why, io);
+    if (found.kind === "failed") return failed(found.why, found.remedy, io);
     const { authUrl } = found;
     const attempt = { application, authUrl, network, clock: io.clock, signal: interrupted.signal };
     const result = options.browser ? await withBrowser(attempt, io) : await byCode(attempt, io);
+    if (result.kind === "failed") interrupted.signal.throwIfAborted();
     return finish(result, options, io);
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
-    return failed("nobody confirmed the sign-in", io);
+    return failed("nobody confirmed the sign-in", "start again, and allow it on the page within 10 minutes", io);
   } finally {
     limit.cancel();
     for (const off of offs) off();
@@ -52,7 +53,7 @@ async function byCode(attempt: SignInOptions, io: Io): Promise<SignInResult> {
 }
 
 function finish(result: SignInResult, { json }: LoginOptions, io: Io): ExitCode {
-  if (result.kind === "failed") return failed(result.why, io);
+  if (result.kind === "failed") return failed(result.why, result.remedy, io);
   if (result.kind === "denied") {
     io.err("error[ERR_ACCESS_DENIED]: the sign-in was not allowed in the browser");
     return ExitCode.REFUSED;
@@ -61,7 +62,8 @@ function finish(result: SignInResult, { json }: LoginOptions, io: Io): ExitCode 
   try {
     TokenFiles.of(io.environment).save(token);
   } catch (error) {
-    return failed(`the token cannot be kept (${(error as NodeJS.ErrnoException).code ?? "unknown"})`, io);
+    const { code = "unknown", path = "its file" } = error as NodeJS.ErrnoException;
+    return failed(`the token cannot be kept (${code})`, `make ${path} writable for you, or set XDG_CONFIG_HOME to a folder that is`, io);
   }
   const expires = new Date(token.expiresAt).toISOString();
   const { application } = token;
@@ -73,7 +75,7 @@ function finish(result: SignInResult, { json }: LoginOptions, io: Io): ExitCode 
   return ExitCode.OK;
 }
 
-function failed(why: string, io: Io): ExitCode {
-  io.err(`error[ERR_ACCESS_LOGIN]: ${why}`);
+function failed(why: string, remedy: string, io: Io): ExitCode {
+  io.err(`error[ERR_ACCESS_LOGIN]: ${why}\n   = ${remedy}`);
   return ExitCode.FAILED;
 }

@@ -73,7 +73,9 @@ async function listen(session: Session, address: ListenAddress): Promise<ExitCod
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("error", (error: NodeJS.ErrnoException) => {
-    io.err(`error[ERR_ACCESS_LISTEN]: cannot listen on ${address.host}:${address.port} (${error.code ?? "unknown"})`);
+    io.err(
+      `error[ERR_ACCESS_LISTEN]: cannot listen on ${address.host}:${address.port} (${error.code ?? "unknown"})\n   = choose another port, or 0 for any that is free`,
+    );
     resolve(ExitCode.FAILED);
   });
   server.listen(address.port, address.host, () => {
@@ -113,12 +115,16 @@ function credentialsOrExplain(application: URL, io: Io): Readonly<Record<string,
 
 function explain(opened: Exclude<TcpOpened, { kind: "open" }>, io: Io): ExitCode {
   if (opened.kind === "failed") {
-    io.err(`error[ERR_ACCESS_TCP]: ${opened.why}`);
+    io.err(`error[ERR_ACCESS_TCP]: ${opened.why}${remedyLine(opened.remedy)}`);
     return ExitCode.FAILED;
   }
   const { code, why, remedy, status } = opened;
-  io.err(`error[${code === "" ? "ERR_ACCESS_TCP" : code}]: ${why}${remedy === "" ? "" : `\n   = ${remedy}`}`);
+  io.err(`error[${code === "" ? "ERR_ACCESS_TCP" : code}]: ${why}${remedyLine(remedy)}`);
   return status === 403 ? ExitCode.REFUSED : ExitCode.FAILED;
+}
+
+function remedyLine(remedy: string): string {
+  return remedy === "" ? "" : `\n   = ${remedy}`;
 }
 
 function report(end: TcpEnd, io: Io): ExitCode {

@@ -83,6 +83,7 @@ function addCurl(access: Command, io: Io, done: (code: ExitCode) => void): void 
     .description("Runs curl with the token for the application. Redirects are not followed: the token would go along.")
     .argument("<url>", "the page")
     .argument("[arguments...]", "arguments for curl")
+    .addOption(new Option("--ca <file>", "PEM file with the authorities that curl is to trust; stands before the URL"))
     .allowUnknownOption()
     .passThroughOptions()
     .addHelpText(
@@ -144,6 +145,7 @@ function addSshConfig(access: Command, io: Io, done: (code: ExitCode) => void): 
     .summary("print the block for ~/.ssh/config")
     .description("Prints the block for ~/.ssh/config that lets plain ssh, scp, rsync and git reach a published host.")
     .requiredOption("--hostname <name>", "the host's public name, ssh.example.com")
+    .option("--ca <file>", "PEM file with authorities to trust for the relay beside the usual ones; written into the block")
     .addHelpText(
       "after",
       `

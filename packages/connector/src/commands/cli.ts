@@ -1,6 +1,7 @@
 // The command line of `sallyport`: names, options, help. Reads argv into the options of each command and nothing more.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { unknownCommand } from "@sallyport/shared/command-line";
 import { parseDurationMs } from "@sallyport/shared/duration";
 import { DEFAULT_CONNECTIONS, MAX_CONNECTIONS } from "../config/schema.ts";
 import { SERVICE_NAME } from "../config/service-schema.ts";
@@ -25,6 +26,11 @@ It is made on the relay: sallyport-relay credential create TUNNEL`;
 export async function cli(argv: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = ExitCode.OK;
   const program = build(io, (result) => (code = result));
+  const unknown = unknownCommand(program, argv);
+  if (unknown !== undefined) {
+    io.err(unknown);
+    return ExitCode.USAGE;
+  }
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;

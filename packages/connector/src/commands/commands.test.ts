@@ -21,8 +21,10 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { cli } from "./cli.ts";
+import { http as httpCommand } from "./http.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { Io, Signal } from "./io.ts";
+import type { Logger } from "../observe/logger.ts";
 import { run } from "./run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "commands-"));
@@ -322,6 +324,16 @@ describe("sallyport http", () => {
     expect(io.stderr).toContain("does not accept the credential");
   });
 
+  test("a refusal is told to the person at the terminal, once and in words", async () => {
+    relay.known = false;
+    const logged: unknown[] = [];
+    const line = (...parts: unknown[]): void => void logged.push(parts);
+    const logger = { info: () => undefined, warn: line, error: line, debug: () => undefined } as unknown as Logger;
+    const options = { http2: false, insecureSkipVerify: false, connections: 1, graceMs: 0, json: false, logLevel: "warn" as const };
+    expect(await httpCommand(String(originPort), { ...options, credential: relay.credentialFile }, io, logger)).toBe(3);
+    expect([logged, io.stderr.match(/error\[/g)]).toEqual([[], ["error["]]);
+  });
+
   test("ends with 3 when the credential is revoked while it serves", async () => {
     const command = http();
     const mux = await until("a connection", () => relay.connections[0]);
@@ -565,6 +577,15 @@ describe("the command line", () => {
       expect(io.stderr).toBe("");
     },
   );
+
+  test.each([
+    [["acces", "--help"], "did you mean: sallyport access"],
+    [["access", "logn", "--help"], "did you mean: sallyport access login"],
+    [["publish", "-h"], "there are: run, http, check, access"],
+  ])("%j is no help but a suggestion, and ends with 2", async (args, hint) => {
+    expect(await cli(args, io)).toBe(2);
+    expect([io.stdout, io.stderr]).toEqual(["", expect.stringContaining(hint)]);
+  });
 
   test("help teaches with examples and says what exit codes mean", async () => {
     await cli(["http", "--help"], io);

@@ -78,7 +78,7 @@ export async function http(
       told = text;
     },
   });
-  const code = await serve(connector, { graceMs: options.graceMs, logger }, io);
+  const code = await serve(connector, { graceMs: options.graceMs, logger, audience: "person" }, io);
   return usage ?? code;
 }
 

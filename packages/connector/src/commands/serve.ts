@@ -10,10 +10,12 @@ export interface ServeOptions {
   /** How long streams in flight may take to finish after the first signal. Default of the command line: 30 s. */
   readonly graceMs: number;
   readonly logger: Logger;
+  /** Who watches. Default `log`: a refusal is a line of the log too, for programs; a `person` reads it once. */
+  readonly audience?: "log" | "person";
 }
 
 /** Starts the connector and returns the exit code when it has ended. */
-export async function serve(connector: Connector, { graceMs, logger }: ServeOptions, io: Io): Promise<ExitCode> {
+export async function serve(connector: Connector, { graceMs, logger, audience = "log" }: ServeOptions, io: Io): Promise<ExitCode> {
   let signals = 0;
   const onSignal = (): void => {
     signals += 1;
@@ -32,7 +34,7 @@ export async function serve(connector: Connector, { graceMs, logger }: ServeOpti
     await connector.start();
     const end = await connector.ended;
     if (end.kind === "refused") {
-      logger.error(errorFields(end.error), "the relay refuses this connector for good");
+      if (audience === "log") logger.error(errorFields(end.error), "the relay refuses this connector for good");
       io.err(explainRefusal(end.error));
       return ExitCode.REFUSED;
     }

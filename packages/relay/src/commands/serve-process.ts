@@ -55,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     try {
       await relay.start();
     } catch (error) {
-      logger.fatal({ err: error, [LogField.code]: codeOf(error) }, "the relay cannot start");
+      logger.fatal(failureFields(error), "the relay cannot start");
       await closeWithin(options, relay, "start failed", 0);
       return ExitCode.problems;
     }
@@ -102,7 +102,7 @@ async function closeWithin(options: ServeOptions, relay: ServedRelay, reason: st
   const closed = relay.close(reason, graceMs).then(
     () => true,
     (error: unknown) => {
-      options.logger.error({ err: error, [LogField.code]: codeOf(error) }, "closing failed");
+      options.logger.error(failureFields(error), "closing failed");
       return false;
     },
   );
@@ -149,7 +149,7 @@ function logOutcome(logger: Logger, outcome: ReloadOutcome): void {
       logProblems(logger, outcome.problems, "configuration problem");
       break;
     case "failed":
-      logger.error({ err: outcome.error, [LogField.code]: codeOf(outcome.error) }, "reload failed, the old configuration stays live");
+      logger.error(failureFields(outcome.error), "reload failed, the old configuration stays live");
       break;
   }
 }
@@ -161,6 +161,14 @@ function logProblems(logger: Logger, problems: readonly Problem[], message: stri
       message,
     );
   }
+}
+
+/** What a person needs of an error that has a code, ours or Node's: the words, not the stack. Anything else is a fault, told in full. */
+function failureFields(error: unknown): Readonly<Record<string, unknown>> {
+  const code = codeOf(error);
+  if (code === undefined || !(error instanceof Error)) return { err: error };
+  const { cause, message } = error;
+  return { [LogField.code]: code, [LogField.reason]: message, ...(cause instanceof Error ? { [LogField.cause]: cause.message } : {}) };
 }
 
 /** The stable code of an error, ours or Node's; undefined when it has none. */
