@@ -1,18 +1,26 @@
-// Our side with everything on: the built relay and connector with an application behind policies, a service token on
-// every request, the assertion added and verified, records and metrics written.
+// Our side with everything on: the built relay and connector with an application behind policies, a person's application
+// token in the cookie of every request, the assertion added and verified, records and metrics written.
 
 import { startConnector } from "../../tests/harness/connector.ts";
 import type { Connector, ConnectorOptions } from "../../tests/harness/connector.ts";
 import { startRelay } from "../../tests/harness/relay.ts";
 import type { Relay, RelayOptions } from "../../tests/harness/relay.ts";
+import { Visitor } from "../../tests/harness/sign-in.ts";
 import type { Authority } from "../../tests/harness/tls.ts";
 import type { Side } from "../measure/side.ts";
 
 /** Beyond what the memory rows open from one address. */
 const LIMITS = { connectionsPerAddress: 40_000, streamsPerTunnel: 40_000, streamsPerIdentity: 40_000 };
 const MAX_ORIGIN_CONNECTIONS = 40_000;
-/** A person's policy is looked at first, then the one for programs that lets the service token in. */
-const POLICIES = ["staff", "programs"];
+const ACCESS = {
+  identityProviders: [{ name: "email", type: "one-time-pin", delivery: "terminal" }],
+  policies: [
+    { name: "programs", action: "service", include: [{ anyServiceToken: true }] },
+    { name: "staff", action: "allow", include: [{ emailDomain: "example.com" }] },
+  ],
+};
+/** The one for programs is looked at first, and says nothing of a person. */
+const POLICIES = ACCESS.policies.map(({ name }) => name);
 
 export interface OursOptions {
   /** Origin port by path prefix: "/" and others. */
@@ -52,12 +60,11 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
   const tls = authority && (await authority.issue("relay", ["*.relay.localhost", "127.0.0.1"]));
   const relay = await startRelay(stack, {
     applications,
-    config: { limits: LIMITS },
+    config: { limits: LIMITS, ...ACCESS },
     ...(tls && { tls }),
     ...profiled("relay"),
     ...options.relay,
   });
-  const token = await relay.createServiceToken("bench");
   const services = Object.fromEntries(
     Object.entries(options.origins).map(([path, port]) => [
       serviceName(path),
@@ -66,12 +73,14 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
   );
   const env = authority && { env: { NODE_EXTRA_CA_CERTS: authority.caFile } };
   const connector = await startConnector(stack, relay, { services, ...env, ...profiled("connector"), ...options.connector });
+  const visitor = new Visitor(relay);
+  await visitor.signIn("app", "/", "visitor@example.com");
   const url = `${tls ? "https" : "http"}://127.0.0.1:${relay.port}`;
   return {
     relay,
     connector,
     side: { name: "ours", url, pids: [relay.program.pid, connector.program.pid] },
-    headers: browserHeaders(relay.host("app"), { "Sallyport-Client-Id": token.clientId, "Sallyport-Client-Secret": token.clientSecret }),
+    headers: browserHeaders(relay.host("app"), visitor.cookie("app")),
   };
 }
 
@@ -79,8 +88,8 @@ function serviceName(path: string): string {
   return path === "/" ? "app" : path.slice(1);
 }
 
-/** What a browser sends, with the credential of a program in it. */
-function browserHeaders(host: string, credential: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+/** What a browser sends, with our cookies among those of the application behind. */
+function browserHeaders(host: string, cookies: string): Readonly<Record<string, string>> {
   return {
     Host: host,
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
@@ -90,7 +99,6 @@ function browserHeaders(host: string, credential: Readonly<Record<string, string
     "Sec-Fetch-Site": "same-origin",
     "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-Dest": "document",
-    Cookie: "theme=dark; session=c2Vzc2lvbi1vZi10aGUtYXBwbGljYXRpb24tYmVoaW5k",
-    ...credential,
+    Cookie: `theme=dark; ${cookies}; session=c2Vzc2lvbi1vZi10aGUtYXBwbGljYXRpb24tYmVoaW5k`,
   };
 }

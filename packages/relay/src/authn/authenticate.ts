@@ -7,7 +7,13 @@ import { readCookie } from "@sallyport/shared/http/cookies";
 import { allValues, type Fields } from "@sallyport/shared/http/fields";
 import type { ApplicationTokens, TokenRefusal, TokenResult } from "./application-token.ts";
 import type { Identity } from "./identity.ts";
-import { CLOUDFLARE_TOKEN_FIELDS, type ServiceTokenRefusal, type ServiceTokenResult, type ServiceTokenVerifier } from "./service-token.ts";
+import {
+  CLOUDFLARE_TOKEN_FIELDS,
+  SERVICE_TOKEN_FIELDS,
+  type ServiceTokenRefusal,
+  type ServiceTokenResult,
+  type ServiceTokenVerifier,
+} from "./service-token.ts";
 import type { Session, SessionStore } from "./session.ts";
 
 /** What an application accepts. */
@@ -91,7 +97,7 @@ export class Authenticator {
   }
 
   authenticate(fields: Fields, options: CredentialOptions): Authentication {
-    const header = combine(this.#inHeaders(fields, options));
+    const header = mayHoldCredential(fields, options) ? combine(this.#inHeaders(fields, options)) : ANONYMOUS;
     if (header.kind === "invalid" || header.kind === "conflict") return header;
     const cookie = this.#inCookie(fields, options);
     if (header.kind === "anonymous") return cookie;
@@ -127,6 +133,27 @@ export class Authenticator {
     if (result.kind === "valid") return identified(result, "cookie", false);
     return result.reason === "expired" || result.reason === "session-ended" ? COOKIE_OVER : COOKIE_BROKEN;
   }
+}
+
+/** Every name that {@link Authenticator} looks for in headers, but the one that an application chooses. */
+const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set([
+  ACCESS_TOKEN_FIELD,
+  CLOUDFLARE_ACCESS_TOKEN_FIELD,
+  "authorization",
+  ...Object.values(SERVICE_TOKEN_FIELDS),
+  ...Object.values(CLOUDFLARE_TOKEN_FIELDS),
+]);
+const CREDENTIAL_LENGTHS: ReadonlySet<number> = new Set([...CREDENTIAL_FIELDS].map((name) => name.length));
+
+/** Most requests of browsers hold none: one pass tells. */
+function mayHoldCredential(fields: Fields, { jsonHeader }: CredentialOptions): boolean {
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (!CREDENTIAL_LENGTHS.has(name.length) && name.length !== jsonHeader?.length) continue;
+    const lower = name.toLowerCase();
+    if (CREDENTIAL_FIELDS.has(lower) || lower === jsonHeader) return true;
+  }
+  return false;
 }
 
 /** Every credential presented must be valid, and all must name the same identity; the first one counts. */

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseIp } from "../authz/ip.ts";
 import { canonicalAddress, createClientAddressReader } from "./client-address.ts";
 
-const fromSocket = (address: string): unknown => ({ address, derivedFrom: "socket", chain: [address] });
+const fromSocket = (address: string): unknown => ({ ip: parseIp(address), address, derivedFrom: "socket", chain: [address] });
 
 describe("R-B8: X-Forwarded-For", () => {
   const read = createClientAddressReader(["10.0.0.0/8", "192.0.2.1", "2001:db8:1::/48"]);
@@ -46,7 +47,7 @@ describe("R-B8: X-Forwarded-For", () => {
       ["2001:db8::7", "10.0.0.2", "2001:db8:1::5", "10.0.0.1"],
     ],
   ])("is walked from the right: %s", (_, peer, fields, chain) => {
-    expect(read(peer, fields)).toEqual({ address: chain[0], derivedFrom: "x-forwarded-for", chain });
+    expect(read(peer, fields)).toEqual({ ip: parseIp(chain[0] ?? ""), address: chain[0], derivedFrom: "x-forwarded-for", chain });
   });
 
   test.each([

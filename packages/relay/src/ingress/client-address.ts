@@ -7,8 +7,11 @@ import { SallyportError } from "@sallyport/shared/errors";
 import { allValues, type Fields } from "@sallyport/shared/http/fields";
 import { trimOws } from "@sallyport/shared/http/grammar";
 import ipaddr from "ipaddr.js";
+import { type IpAddress, parseIp } from "../authz/ip.ts";
 
 export interface ClientAddress {
+  /** The same in the form that policies compare; undefined where it is none (R-N5). */
+  readonly ip: IpAddress | undefined;
   /** Canonical text: IPv4 dotted, or IPv6 per RFC 5952 without zone; an IPv4-mapped address is IPv4. */
   readonly address: string;
   readonly derivedFrom: "socket" | "x-forwarded-for";
@@ -20,6 +23,8 @@ export type ClientAddressReader = (peerAddress: string, fields: Fields) => Clien
 
 /** More hops than this in one X-Forwarded-For are not walked: the socket's address counts then. */
 const MAX_HOPS = 32;
+/** Socket addresses that are remembered; some 300 bytes each. All are forgotten when it is full. */
+const MAX_KNOWN_PEERS = 8_192;
 
 type Network = readonly [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number];
 
@@ -30,11 +35,24 @@ type Network = readonly [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: numbe
 export function createClientAddressReader(trustedCidrs: readonly string[]): ClientAddressReader {
   const networks = trustedCidrs.map(parseNetwork);
   const isTrusted = (address: string): boolean => networks.length > 0 && isWithin(address, networks);
+  const known = new Map<string, KnownPeer>();
   return (peerAddress, fields) => {
-    const peer = canonicalAddress(peerAddress) ?? withoutZone(peerAddress);
-    if (!isTrusted(peer)) return fromSocket(peer);
-    return walk(peer, allValues(fields, "x-forwarded-for"), isTrusted) ?? fromSocket(peer);
+    let peer = known.get(peerAddress);
+    if (peer === undefined) {
+      const address = canonicalAddress(peerAddress) ?? withoutZone(peerAddress);
+      peer = { own: clientAddress("socket", [address]), trusted: isTrusted(address) };
+      if (known.size >= MAX_KNOWN_PEERS) known.clear();
+      known.set(peerAddress, peer);
+    }
+    if (!peer.trusted) return peer.own;
+    return walk(peer.own.address, allValues(fields, "x-forwarded-for"), isTrusted) ?? peer.own;
   };
+}
+
+/** What one socket address comes to; the same for each of its requests. */
+interface KnownPeer {
+  readonly own: ClientAddress;
+  readonly trusted: boolean;
 }
 
 /**
@@ -47,8 +65,9 @@ export function canonicalAddress(text: string): string | undefined {
   return ipaddr.process(text).toString();
 }
 
-function fromSocket(peer: string): ClientAddress {
-  return { address: peer, derivedFrom: "socket", chain: [peer] };
+function clientAddress(derivedFrom: ClientAddress["derivedFrom"], chain: readonly string[]): ClientAddress {
+  const address = chain[0] as string;
+  return { ip: parseIp(address), address, derivedFrom, chain };
 }
 
 // Each proxy appended the address it saw. From the right, an entry is believed only as long as the hop that wrote
@@ -61,10 +80,10 @@ function walk(peer: string, lines: readonly string[], isTrusted: (address: strin
       const address = canonicalAddress(trimOws(entries[i] as string));
       if (address === undefined || chain.length > MAX_HOPS) return undefined;
       chain.unshift(address);
-      if (!isTrusted(address)) return { address, derivedFrom: "x-forwarded-for", chain };
+      if (!isTrusted(address)) return clientAddress("x-forwarded-for", chain);
     }
   }
-  return chain.length === 1 ? undefined : { address: chain[0] as string, derivedFrom: "x-forwarded-for", chain };
+  return chain.length === 1 ? undefined : clientAddress("x-forwarded-for", chain);
 }
 
 function isWithin(address: string, networks: readonly Network[]): boolean {

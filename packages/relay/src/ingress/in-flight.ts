@@ -71,6 +71,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   /** Of a TCP service: between the exchange and the forwarding. */
   #tcp: TcpWebSocket | undefined;
   #bodyReader: SmallBodyReader | undefined;
+  #party: string | undefined;
   #decision: RecordedDecision = "refused";
   #reason = "";
   #policy: string | undefined;
@@ -100,9 +101,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   }
 
   get party(): string {
-    const { identity } = this;
-    if (identity === undefined) return `address ${this.client.address}`;
-    return identity.kind === "service" ? `service ${identity.tokenId}` : `person ${identity.provider} ${identity.subject}`;
+    return (this.#party ??= partyOf(this.identity, this.client.address));
   }
 
   decided(decision: Decision, facts: RequestFacts): void {
@@ -312,6 +311,19 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
       headMs: this.#openedAtMs === undefined || this.#headAtMs === undefined ? undefined : this.#headAtMs - this.#openedAtMs,
     };
   }
+}
+
+/** By identity, which lives as long as its session or token. */
+const parties = new WeakMap<Identity, string>();
+
+function partyOf(identity: Identity | undefined, address: string): string {
+  if (identity === undefined) return `address ${address}`;
+  let party = parties.get(identity);
+  if (party === undefined) {
+    party = identity.kind === "service" ? `service ${identity.tokenId}` : `person ${identity.provider} ${identity.subject}`;
+    parties.set(identity, party);
+  }
+  return party;
 }
 
 function hopOf(code: RefusalCode | undefined): "relay" | "connector" {

@@ -14,7 +14,6 @@ import type { SessionStore } from "../authn/session.ts";
 import type { AccessAssertionIssuer } from "../authz/access-assertion.ts";
 import type { AssertionIssuer } from "../authz/assertion.ts";
 import { noExternal, type RequestFacts } from "../authz/facts.ts";
-import { parseIp } from "../authz/ip.ts";
 import type { Decision } from "../authz/policy.ts";
 import { REASONS } from "../authz/reasons.ts";
 import type { CorsConfig } from "../config/types.ts";
@@ -281,7 +280,7 @@ function factsOf({ services, runtime, request, canonical }: Step, identity: Iden
   const nowMs = services.clock.now();
   return {
     identity,
-    ip: parseIp(request.client.address),
+    ip: request.client.ip,
     countryOf: runtime.countryOf,
     method: canonical.method,
     nowMs,

@@ -71,7 +71,8 @@ export type EventFields = Readonly<Partial<Record<EventField, string | number>>>
 
 export function requestLine(seq: number, time: string, r: RequestRecord): string {
   return (
-    `{"seq":${seq},"time":"${time}","kind":"request","requestId":${quote(r.requestId)}` +
+    // The request id is the relay's own spelling: nothing in it needs escaping.
+    `{"seq":${seq},"time":"${time}","kind":"request","requestId":"${r.requestId}"` +
     text(`,"application":`, r.application) +
     (r.identity === undefined ? "" : identityFields(r.identity)) +
     `,"sourceIp":${quote(r.sourceIp)},"sourceFrom":"${r.sourceFrom}","method":${quote(r.method)},"host":${quote(r.host)},"path":${quote(r.path)}` +

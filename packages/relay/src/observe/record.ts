@@ -11,6 +11,7 @@ import type { KeyObject } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/errors";
 import { type Clock, systemClock, type Timer } from "@sallyport/shared/clock";
 import { createCoalescer } from "./coalesce.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import { type ChainHead, formatHead, sealBatch } from "./record-chain.ts";
 import { openRecordFiles, type RecordLimits, type WriteFunction } from "./record-files.ts";
 import { type EventFields, eventLine, refusalsLine, type RequestRecord, requestLine, timestamp } from "./record-line.ts";
@@ -20,6 +21,8 @@ import { recoverChain } from "./record-recover.ts";
 export const FLUSH_DELAY_MS = 50;
 /** Lines that wait are written at once when they reach this size. */
 export const FLUSH_BYTES = 262_144;
+/** Room for the line that reaches that size, and for the one that seals the batch. */
+const LINE_ROOM_BYTES = 65_536;
 /** How often written lines are synced to the disk, and the head of the chain is stored. */
 export const SYNC_INTERVAL_MS = 1_000;
 export const HEAD_INTERVAL_MS = 60_000;
@@ -89,8 +92,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const files = openRecordFiles(options.folder, options.limits, seq + 1, clock.now(), options.write);
   const coalescer = createCoalescer();
 
-  let lines: string[] = [];
-  let linesBytes = 0;
+  const lines = new LineBuffer(FLUSH_BYTES + LINE_ROOM_BYTES);
+  let waiting = 0;
   let events: IndexedEvent[] = [];
   /** A batch that is being written or waits to be tried again. */
   let batch: Batch | undefined;
@@ -108,17 +111,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
   /** Takes the line with the number `seq + 1`, or drops it: a number is used up only by a line that will be written. */
   function add(line: string): boolean {
-    if (linesBytes + (batch?.bytes.length ?? 0) + line.length > maxBufferedBytes) {
+    if (lines.length + (batch?.bytes.length ?? 0) + line.length > maxBufferedBytes) {
       failing = true;
       counts.dropped += 1;
       droppedSince += 1;
       return false;
     }
     seq += 1;
-    lines.push(line);
-    // Characters, not bytes: close enough for a bound, since nearly all is ASCII.
-    linesBytes += line.length;
-    if (linesBytes >= FLUSH_BYTES && !broken) start();
+    waiting += 1;
+    lines.append(line);
+    if (lines.length >= FLUSH_BYTES && !broken) start();
     else flushTimer ??= clock.after(FLUSH_DELAY_MS, onFlushTimer);
     return true;
   }
@@ -143,7 +145,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   function start(): void {
-    if (writing !== undefined || (batch === undefined && lines.length === 0)) return;
+    if (writing !== undefined || (batch === undefined && waiting === 0)) return;
     flushTimer?.cancel();
     flushTimer = undefined;
     writing = writeBatch().then(succeeded, failed);
@@ -155,6 +157,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     if (files.rotationDue(clock.now())) await rotate(batch.firstSeq);
     await files.append(batch.bytes);
     const { head, records, events: written } = batch;
+    lines.giveBack(batch.bytes);
     batch = undefined;
     chain = head;
     counts.written += records;
@@ -162,17 +165,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   function takeBatch(): Batch {
-    const bytes = Buffer.from(lines.join(""), "utf8");
-    const records = lines.length;
+    const records = waiting;
     const firstSeq = seq - records + 1;
     const taken = events;
-    lines = [];
-    linesBytes = 0;
+    waiting = 0;
     events = [];
     seq += 1;
-    const input = { seq, time: timestamp(clock.now()), records, recovered: false, previous: chain.hash, bytes };
+    const input = { seq, time: timestamp(clock.now()), records, recovered: false, previous: chain.hash, bytes: lines.peek() };
     const { line, head } = sealBatch(input, options.signingKey);
-    return { bytes: Buffer.concat([bytes, Buffer.from(line, "latin1")]), firstSeq, records, head, events: taken };
+    lines.append(line);
+    return { bytes: lines.take(), firstSeq, records, head, events: taken };
   }
 
   async function rotate(firstSeq: number): Promise<void> {
@@ -212,7 +214,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       droppedSince = 0;
       writeEvent("record.dropped", "relay", { count });
     }
-    if (linesBytes >= FLUSH_BYTES) start();
+    if (lines.length >= FLUSH_BYTES) start();
   }
 
   function failed(error: unknown): void {
@@ -226,7 +228,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   async function flush(): Promise<void> {
     const errorsBefore = counts.writeErrors;
     // More than one turn: the batch under way, then what came meanwhile.
-    while (batch !== undefined || lines.length > 0) {
+    while (batch !== undefined || waiting > 0) {
       start();
       await writing;
       if (counts.writeErrors > errorsBefore) return;
@@ -245,14 +247,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
     get failing() {
       return failing;
     },
-    counts: () => ({ ...counts, bufferedBytes: linesBytes + (batch?.bytes.length ?? 0) }),
+    counts: () => ({ ...counts, bufferedBytes: lines.length + (batch?.bytes.length ?? 0) }),
     flush,
     async close() {
       coalesceTimer?.cancel();
       writeCoalesced();
       await flush();
       flushTimer?.cancel();
-      const unwritten = lines.length + (batch?.records ?? 0);
+      const unwritten = waiting + (batch?.records ?? 0);
       try {
         storeHead();
       } finally {

@@ -81,11 +81,23 @@ export interface KeyStore {
   onChanged(listener: () => void): Unsubscribe;
 }
 
+/** How long the choice of a signing key stands: less than any step of the schedule, which is made of hours. */
+const CHOICE_MS = 1_000;
+
+interface Choice {
+  readonly key: SigningKey;
+  /** What it was chosen from. */
+  readonly keys: readonly KeyRecord[];
+  readonly manifest: SignedManifest | undefined;
+  readonly atMs: number;
+}
+
 export function createKeyStore(db: Database, clock: Clock): KeyStore {
   const master = ensureMasterSecret(db);
   let keys: readonly KeyRecord[] = loadKeys(db);
   let manifest: SignedManifest | undefined;
   const changed = createListeners<void>();
+  const chosen = new Map<RotatingPurpose | "record", Choice>();
 
   function root(): KeyRecord {
     const key = keys.find((candidate) => candidate.purpose === "root" && candidate.revokedAt === undefined);
@@ -114,6 +126,20 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     return signWithRoot(planManifest(manifestKeys(next, now), manifest?.version ?? 0, now), rootKey);
   }
 
+  function chooseSigningKey(purpose: RotatingPurpose | "record", now: number): SigningKey {
+    const known = manifest;
+    const verified = purpose === "assertion" || purpose === "access";
+    const usable = verified && known !== undefined ? keys.filter((key) => known.kids.has(key.kid)) : keys;
+    const key = activeKey(usable, purpose, now);
+    if (key?.privateKey === undefined) {
+      throw new SallyportError(
+        "ERR_KEYS_NONE",
+        `No ${purpose} key can sign. Run \`sallyport-relay keys rotate\`, and have the offline root sign the manifest.`,
+      );
+    }
+    return { kid: key.kid, privateKey: key.privateKey, publicKey: key.publicKey };
+  }
+
   function rotation(key: KeyRecord): KeyRotation {
     return { key, toSign: store.manifestToSign() };
   }
@@ -128,17 +154,13 @@ export function createKeyStore(db: Database, clock: Clock): KeyStore {
     list: () => keys,
 
     signingKey(purpose) {
-      const known = manifest;
-      const verified = purpose === "assertion" || purpose === "access";
-      const usable = verified && known !== undefined ? keys.filter((key) => known.kids.has(key.kid)) : keys;
-      const key = activeKey(usable, purpose, clock.now());
-      if (key?.privateKey === undefined) {
-        throw new SallyportError(
-          "ERR_KEYS_NONE",
-          `No ${purpose} key can sign. Run \`sallyport-relay keys rotate\`, and have the offline root sign the manifest.`,
-        );
-      }
-      return { kid: key.kid, privateKey: key.privateKey, publicKey: key.publicKey };
+      const now = clock.now();
+      const before = chosen.get(purpose);
+      // Asked on every request. A clock that was set back asks anew.
+      if (before?.keys === keys && before.manifest === manifest && now >= before.atMs && now < before.atMs + CHOICE_MS) return before.key;
+      const key = chooseSigningKey(purpose, now);
+      chosen.set(purpose, { key, keys, manifest, atMs: now });
+      return key;
     },
 
     verificationKeys: (purpose) => new Map(publishedKeys(keys, purpose, clock.now()).map((key) => [key.kid, key.publicKey])),

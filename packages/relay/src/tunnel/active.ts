@@ -20,8 +20,8 @@ export interface ActiveLimits {
 
 export class ActiveExchanges<E extends ActiveExchange> {
   readonly #all = new Set<E>();
-  readonly #byTunnel = new Map<string, number>();
-  readonly #byParty = new Map<string, number>();
+  readonly #byTunnel = new Map<string, Count>();
+  readonly #byParty = new Map<string, Count>();
   limits: ActiveLimits;
 
   constructor(limits: ActiveLimits) {
@@ -39,8 +39,8 @@ export class ActiveExchanges<E extends ActiveExchange> {
   /** Whether one more is within the limits; in a tunnel that is nearly full, only for who has less than an even share. */
   admits(tunnel: string, party: string): boolean {
     const { maxStreamsPerTunnel, maxStreamsPerIdentity } = this.limits;
-    const inTunnel = this.#byTunnel.get(tunnel) ?? 0;
-    const own = this.#byParty.get(party) ?? 0;
+    const inTunnel = this.#byTunnel.get(tunnel)?.streams ?? 0;
+    const own = this.#byParty.get(party)?.streams ?? 0;
     if (inTunnel >= maxStreamsPerTunnel || own >= maxStreamsPerIdentity) return false;
     if (inTunnel < maxStreamsPerTunnel * (1 - SHARED_PART)) return true;
     // Whoever is alone shares with the one who may come next.
@@ -50,8 +50,8 @@ export class ActiveExchanges<E extends ActiveExchange> {
 
   add(exchange: E): void {
     this.#all.add(exchange);
-    this.#byTunnel.set(exchange.tunnel, (this.#byTunnel.get(exchange.tunnel) ?? 0) + 1);
-    this.#byParty.set(exchange.party, (this.#byParty.get(exchange.party) ?? 0) + 1);
+    increment(this.#byTunnel, exchange.tunnel);
+    increment(this.#byParty, exchange.party);
   }
 
   /** Idempotent. */
@@ -62,8 +62,17 @@ export class ActiveExchanges<E extends ActiveExchange> {
   }
 }
 
-function decrement(counts: Map<string, number>, key: string): void {
-  const left = (counts.get(key) ?? 1) - 1;
-  if (left === 0) counts.delete(key);
-  else counts.set(key, left);
+interface Count {
+  streams: number;
+}
+
+function increment(counts: Map<string, Count>, key: string): void {
+  const count = counts.get(key);
+  if (count === undefined) counts.set(key, { streams: 1 });
+  else count.streams++;
+}
+
+function decrement(counts: Map<string, Count>, key: string): void {
+  const count = counts.get(key);
+  if (count !== undefined && --count.streams === 0) counts.delete(key);
 }
