@@ -17,8 +17,8 @@ import { startRelay, type Relay } from "./relay.ts";
 import { freePort, scratchFolder } from "./scratch.ts";
 import { createAuthority } from "./tls.ts";
 
-/** Where the provider's own pages are: oidc-provider's development forms. */
-const PROVIDER_LOGIN = 'input[name="login"]';
+/** What shows that a page is the provider's: oidc-provider's development forms. */
+export const PROVIDER_LOGIN = 'input[name="login"]';
 
 export interface AccessBedOptions {
   /** Default: a page that shows its host and path. */

@@ -170,14 +170,6 @@ export const GROUP_D: readonly Mutant[] = [
     tests: [`${ORIGIN}http1-differential.test.ts`],
   },
   {
-    id: "R-D9",
-    off: "the relay passes on lengths that contradict each other",
-    file: `${RELAY}tunnel/forward.ts`,
-    find: 'if (readFraming(read.fields, "1.1").kind === "refused")',
-    replace: 'if (readFraming(read.fields, "1.1").kind === "refused" && head.status === 0)',
-    tests: [`${CASES}r-d09-hostile-origin.test.ts`, `${RELAY}tunnel/forward.test.ts`],
-  },
-  {
     id: "R-D10",
     off: "a cookie's value may hold anything",
     file: `${RELAY}authn/cookies.ts`,

@@ -42,8 +42,8 @@ export const GROUP_J: readonly Mutant[] = [
     id: "R-J4",
     off: "a credential that others can read is used",
     file: `${CONNECTOR}config/permissions.ts`,
-    find: "if ((stat.mode & GROUP_OR_OTHERS) === 0) return undefined;",
-    replace: "if ((stat.mode & GROUP_OR_OTHERS) >= 0) return undefined;",
+    find: "if (exposure === undefined) return undefined;",
+    replace: "if (exposure !== path) return undefined;",
     tests: [`${CONNECTOR}config/permissions.test.ts`],
   },
   {
@@ -53,6 +53,14 @@ export const GROUP_J: readonly Mutant[] = [
     find: "if ((stats.mode & OTHERS) !== 0) {",
     replace: "if ((stats.mode & OTHERS) < 0) {",
     tests: [`${RELAY}state/state.test.ts`],
+  },
+  {
+    id: "R-J4",
+    off: "a secret that everybody can read is used",
+    file: `${RELAY}config/files.ts`,
+    find: "if (exposure === undefined) return [];",
+    replace: "if (exposure !== mode.toString()) return [];",
+    tests: [`${RELAY}config/load.test.ts`],
   },
   {
     id: "R-J5",

@@ -97,6 +97,14 @@ export const GROUP_K: readonly Mutant[] = [
     tests: [`${CASES}r-k07-frames.test.ts`],
   },
   {
+    id: "R-K7",
+    off: "the relay passes on lengths that contradict each other",
+    file: `${RELAY}tunnel/forward.ts`,
+    find: 'if (readFraming(read.fields, "1.1").kind === "refused")',
+    replace: 'if (readFraming(read.fields, "1.1").kind === "refused" && head.status === 0)',
+    tests: [`${CASES}r-k07-frames.test.ts`],
+  },
+  {
     id: "R-K8",
     off: "a connector may open streams",
     file: `${SHARED}mux/connection.ts`,

@@ -30,7 +30,11 @@ const LIMIT_MS = 180_000;
 export async function tryMutant(root: string, mutant: Mutant): Promise<Verdict> {
   const file = join(root, mutant.file);
   const source = readFileSync(file, "utf8");
-  writeFileSync(file, patched(mutant, source));
+  try {
+    writeFileSync(file, patched(mutant, source));
+  } catch (error) {
+    return { kind: "unclear", why: (error as Error).message };
+  }
   try {
     return await judge(root, mutant.id, mutant.tests);
   } finally {
@@ -40,7 +44,7 @@ export async function tryMutant(root: string, mutant: Mutant): Promise<Verdict> 
 
 /** The tests that name any of `ids` in the unchanged copy: undefined when all pass, else what does not. */
 export async function tryUnchanged(root: string, ids: readonly string[], tests: readonly string[]): Promise<string | undefined> {
-  const report = await vitest(root, ids, tests, false);
+  const report = await vitest(root, ids, tests, { bail: false, limitMs: LIMIT_MS * tests.length });
   if (report === undefined) return "the tests did not end";
   const failed = report.testResults.flatMap(({ name, status, message, assertionResults }) => [
     ...(status === "failed" && assertionResults.every((result) => result.status !== "failed")
@@ -52,7 +56,7 @@ export async function tryUnchanged(root: string, ids: readonly string[], tests: 
 }
 
 async function judge(root: string, id: string, tests: readonly string[]): Promise<Verdict> {
-  const report = await vitest(root, [id], tests, true);
+  const report = await vitest(root, [id], tests, { bail: true, limitMs: LIMIT_MS });
   if (report === undefined) return { kind: "killed", by: "a test that no longer ends" };
   const results = report.testResults.flatMap(({ assertionResults }) => assertionResults);
   const failed = results.find(({ status, fullName }) => status === "failed" && namesId(id).test(fullName));
@@ -68,7 +72,12 @@ function namesId(id: string): RegExp {
 }
 
 /** @returns undefined when it did not end in time */
-async function vitest(root: string, ids: readonly string[], tests: readonly string[], bail: boolean): Promise<Report | undefined> {
+async function vitest(
+  root: string,
+  ids: readonly string[],
+  tests: readonly string[],
+  { bail, limitMs }: { readonly bail: boolean; readonly limitMs: number },
+): Promise<Report | undefined> {
   const output = join(root, "report.json");
   rmSync(output, { force: true });
   const args = [
@@ -85,7 +94,7 @@ async function vitest(root: string, ids: readonly string[], tests: readonly stri
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-4_000)));
   const closed = new Promise<void>((resolve) => void child.once("close", () => resolve()));
-  const limit = AbortSignal.timeout(LIMIT_MS);
+  const limit = AbortSignal.timeout(limitMs);
   const late = new Promise<"late">((resolve) => limit.addEventListener("abort", () => resolve("late")));
   if ((await Promise.race([closed, late])) === "late") {
     // The whole group: vitest's workers and what they started.

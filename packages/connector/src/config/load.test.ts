@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -152,7 +152,7 @@ services:
   });
 
   test("secrets come from the environment or from files, and do not print", () => {
-    writeFileSync(join(folder, "token"), "from-file\n");
+    writeFileSync(join(folder, "token"), "from-file\n", { mode: 0o640 });
     const { services, proxy } = loaded(
       "proxy: { env: OUT }\nservices:\n  a:\n    url: 3000\n    setRequestHeaders: { X-E: { env: TOKEN }, X-F: { file: token } }\n",
       { TOKEN: "from-env", OUT: "http://user:word@proxy:3128" },
@@ -165,10 +165,21 @@ services:
   });
 
   test("files that are referred to are named, so that a change of them reloads", () => {
-    writeFileSync(join(folder, "token"), "x");
+    writeFileSync(join(folder, "token"), "x", { mode: 0o600 });
     const result = parse("services:\n  a: { url: 3000, setRequestHeaders: { X-F: { file: token } } }\n");
     expect(result.files).toEqual([join(folder, "connector.yaml"), join(folder, "token")]);
   });
+});
+
+test.each([0o644, 0o666, 0o660])("a file with a secret is refused with mode %o, with the command that repairs it (R-J4)", (mode) => {
+  writeFileSync(join(folder, "token"), "s3cr3t");
+  chmodSync(join(folder, "token"), mode);
+  const result = parse("services:\n  a: { url: 3000, setRequestHeaders: { X-F: { file: token } } }\n");
+  expect(result).toMatchObject({
+    kind: "refused",
+    problems: [{ code: "ERR_CONFIG_SECRET", remedy: expect.stringContaining("run: chmod g-w,o= ") }],
+  });
+  expect(JSON.stringify(result)).not.toContain("s3cr3t");
 });
 
 test("docs/connector.schema.json, for editors, is generated from the schema", async () => {

@@ -3,8 +3,8 @@
 
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { exposureOf, octalMode, type Readers, repairOf, shellQuoted } from "@sallyport/shared/file-modes";
 
-const GROUP_OR_OTHERS = 0o077;
 const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 
@@ -20,17 +20,20 @@ export interface FileMode {
 }
 
 /**
- * Checks a file that holds a private key. Files on a read-only mount (a Kubernetes secret, a systemd credential) are
+ * Checks a file that holds a secret. Files on a read-only mount (a Kubernetes secret, a systemd credential) are
  * accepted as they are: whoever mounted them decided who sees them, and nobody here can change their mode.
+ * @param readers who besides the owner may read it. Default nobody: it is a private key or token of our own.
  */
 export function privateFileProblem(
   path: string,
   stat: FileMode = statSync(path),
   readOnly: boolean = isReadOnly(path),
+  readers: Readers = "owner",
 ): PermissionProblem | undefined {
   if (process.platform === "win32" || readOnly) return undefined;
-  if ((stat.mode & GROUP_OR_OTHERS) === 0) return undefined;
-  return { problem: `${path} can be read or changed by other users (mode ${octal(stat.mode)})`, remedy: `run: chmod 600 ${quoted(path)}` };
+  const exposure = exposureOf(stat.mode, readers);
+  if (exposure === undefined) return undefined;
+  return { problem: `${path} can be ${exposure} (mode ${octalMode(stat.mode)})`, remedy: `run: ${repairOf(path, readers)}` };
 }
 
 /** Checks the folder of a configuration file: whoever may write there decides what this connector dials. */
@@ -40,13 +43,13 @@ export function directoryProblem(file: string, stat: FileMode | undefined = stat
   const folder = dirname(file);
   if ((stat.mode & OTHERS_WRITE) !== 0 && (stat.mode & STICKY) === 0 && !isReadOnly(folder)) {
     return {
-      problem: `the folder ${folder} can be written by every user (mode ${octal(stat.mode)})`,
-      remedy: `run: chmod o-w ${quoted(folder)}`,
+      problem: `the folder ${folder} can be written by every user (mode ${octalMode(stat.mode)})`,
+      remedy: `run: chmod o-w ${shellQuoted(folder)}`,
     };
   }
   const own = statOf(file);
   if (own !== undefined && (own.mode & OTHERS_WRITE) !== 0 && !isReadOnly(file)) {
-    return { problem: `${file} can be changed by every user (mode ${octal(own.mode)})`, remedy: `run: chmod o-w ${quoted(file)}` };
+    return { problem: `${file} can be changed by every user (mode ${octalMode(own.mode)})`, remedy: `run: chmod o-w ${shellQuoted(file)}` };
   }
   return undefined;
 }
@@ -67,13 +70,4 @@ function isReadOnly(path: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EROFS";
   }
-}
-
-function octal(mode: number): string {
-  return (mode & 0o7777).toString(8).padStart(4, "0");
-}
-
-// For a POSIX shell (R-K10): the command is meant to be copied.
-function quoted(path: string): string {
-  return /^[A-Za-z0-9_./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -18,6 +18,7 @@ import type { Requirement } from "../gate/require.ts";
 import { isLoopbackHost } from "../tunnel/lookup.ts";
 import { type Environment, parseProxyUrl, type ProxySetting } from "../tunnel/proxy.ts";
 import type { ConfigPath, Finding } from "@sallyport/shared/config/problem";
+import { privateFileProblem } from "./permissions.ts";
 import { requirementOf, type WrittenRequirement } from "./require-schema.ts";
 import type { WrittenConfig } from "./schema.ts";
 import type { WrittenHeaderValue, WrittenService } from "./service-schema.ts";
@@ -200,7 +201,7 @@ export class Resolver {
   }
 
   #reference(from: Reference, path: ConfigPath): string | undefined {
-    if (from.kind === "file") return this.#file(from.file, path)?.trimEnd();
+    if (from.kind === "file") return this.#secretFile(from.file, path)?.trimEnd();
     const value = this.#environment[from.env];
     // R-J5: an empty secret is a missing one.
     if (value !== undefined && value !== "") return value;
@@ -210,6 +211,16 @@ export class Resolver {
       `the environment variable ${from.env} is ${value === undefined ? "not set" : "empty"}`,
       "set it for this process, or refer to a file",
     );
+    return undefined;
+  }
+
+  /** Passwords and the like: a file that others can change, or everybody can read, is refused (R-J4). */
+  #secretFile(file: string, path: ConfigPath): string | undefined {
+    const content = this.#file(file, path);
+    const absolute = this.#path(file);
+    const unsafe = content === undefined ? undefined : privateFileProblem(absolute, undefined, undefined, "group");
+    if (unsafe === undefined) return content;
+    this.#findings("ERR_CONFIG_SECRET", path, unsafe.problem, unsafe.remedy);
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 // The administrative commands as a person uses them, in a scratch folder, with a running relay's socket and without.
 
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseCredentialFile, rawPublicKey } from "@sallyport/shared/credential-file";
@@ -178,7 +178,7 @@ describe("audit verify", () => {
 describe("backup and restore", () => {
   test("bring back what was lost; a restore is refused while the relay runs", async () => {
     const relay = await startRelay();
-    writeFileSync(at("pass"), "correct horse battery\n");
+    writeFileSync(at("pass"), "correct horse battery\n", { mode: 0o600 });
     await runJson("credential", "create", "office", "--output", at("c"));
     expect(await runJson("backup", at("b"), "--passphrase-file", at("pass"))).toEqual({ file: at("b"), withKeys: true });
     expect(statSync(at("b")).mode & 0o777).toBe(0o600);
@@ -189,6 +189,15 @@ describe("backup and restore", () => {
     rmSync(at("data"), { recursive: true });
     expect(await runJson("restore", at("b"), "--passphrase-file", at("pass"))).toMatchObject({ withKeys: true, credentials: 1 });
     expect(((await runJson("credential", "list")) as { credentials: object[] }).credentials).toHaveLength(1);
+  });
+
+  test("a passphrase that others can read is not used (R-J4)", async () => {
+    writeFileSync(at("pass"), "correct horse battery\n");
+    chmodSync(at("pass"), 0o644);
+    const refused = await run("backup", at("b"), "--passphrase-file", at("pass"), ...config());
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.error).toContain(`chmod g-w,o= ${at("pass")}`);
+    expect(statSync(at("b"), { throwIfNoEntry: false })).toBeUndefined();
   });
 
   test("a backup without keys keeps the record verifiable after its restore", async () => {

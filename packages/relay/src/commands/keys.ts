@@ -22,6 +22,7 @@ import {
 } from "./context.ts";
 import { jsonLine, jsonOption } from "./output.ts";
 import { createPrivateFile } from "./private-file.ts";
+import { readSecretFile } from "./secret-file.ts";
 
 interface RotateArguments extends ContextArguments {
   readonly purpose: "assertion" | "token" | "access";
@@ -160,8 +161,9 @@ function signRequest(rootKey: KeyObject, request: string): string {
 
 function readRootKey(file: string): KeyObject {
   try {
-    return createPrivateKey(readFileSync(file));
+    return createPrivateKey(readSecretFile(file, "ERR_KEYS_ROOT"));
   } catch (cause) {
+    if (cause instanceof SallyportError) throw cause;
     throw new SallyportError("ERR_KEYS_ROOT", `The root key ${file} cannot be read.`, { cause });
   }
 }

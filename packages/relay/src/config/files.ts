@@ -4,6 +4,7 @@
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { exposureOf, octalMode, repairOf } from "@sallyport/shared/file-modes";
 import { Secret } from "@sallyport/shared/secret";
 import { Reader, type CountryResponse } from "maxmind";
 import { rememberCountries } from "../authz/facts.ts";
@@ -11,6 +12,7 @@ import { printable, type ConfigPath, type Finding } from "@sallyport/shared/conf
 import { finding, warning } from "@sallyport/shared/config/issues";
 import type { CertificateFiles } from "./listen-schema.ts";
 import type { CertificateConfig, GeoipConfig } from "./types.ts";
+import { isOnReadOnlyMount } from "./read-only-mount.ts";
 import type { SecretReference } from "./values.ts";
 
 const MAX_PEM_BYTES = 1024 * 1024;
@@ -34,8 +36,8 @@ export interface Outcome<Value> {
 }
 
 export type FileReading =
-  | { readonly ok: true; readonly bytes: Buffer; readonly mode: number }
-  | { readonly ok: false; readonly reason: string };
+  /** `mode`: as it is; 0 on a read-only mount, where whoever mounted it decided who sees it (a Kubernetes secret, a systemd credential). */
+  { readonly ok: true; readonly bytes: Buffer; readonly mode: number } | { readonly ok: false; readonly reason: string };
 
 /** Reads a regular file of at most `maxBytes`. */
 export async function readBounded(file: string, maxBytes: number): Promise<FileReading> {
@@ -46,7 +48,8 @@ export async function readBounded(file: string, maxBytes: number): Promise<FileR
     const { size, mode } = await handle.stat();
     if (size > maxBytes) return { ok: false, reason: `it is larger than ${maxBytes} bytes` };
     const bytes = await handle.readFile();
-    return bytes.length > maxBytes ? { ok: false, reason: `it is larger than ${maxBytes} bytes` } : { ok: true, bytes, mode };
+    if (bytes.length > maxBytes) return { ok: false, reason: `it is larger than ${maxBytes} bytes` };
+    return { ok: true, bytes, mode: isOnReadOnlyMount(file) ? 0 : mode };
   } catch (error) {
     return { ok: false, reason: reasonOf(error) };
   }
@@ -89,16 +92,12 @@ function secretOf(text: string | undefined, path: ConfigPath, where: string): Ou
   };
 }
 
+/** A secret that others can change, or everybody can read, is refused (R-J4). */
 function openToOthers(mode: number, path: ConfigPath, file: string): Finding[] {
-  if ((mode & 0o006) === 0) return [];
-  return [
-    warning(
-      path,
-      "ERR_CONFIG_SECRET",
-      `every user of this machine can read ${printable(file, 300)}`,
-      `take the right away: chmod o= ${file}`,
-    ),
-  ];
+  const exposure = exposureOf(mode, "group");
+  if (exposure === undefined) return [];
+  const shown = printable(file, 300);
+  return [finding(path, "ERR_CONFIG_SECRET", `${shown} can be ${exposure} (mode ${octalMode(mode)})`, `run: ${repairOf(shown, "group")}`)];
 }
 
 /** A certificate and its key, proved to belong together. */

@@ -406,6 +406,27 @@ test("an empty or missing secret is refused, from a file and from the environmen
   }
 });
 
+test("a secret that others can change, or everybody can read, is refused; its group may read it (R-J4)", async () => {
+  const yaml = minimal("identityProviders:\n  - { type: github, name: gh, clientId: id, clientSecret: { file: secret } }\n");
+  for (const [mode, codes] of [
+    [0o600, []],
+    [0o640, []],
+    [0o644, ["ERR_CONFIG_SECRET"]],
+    [0o660, ["ERR_CONFIG_SECRET"]],
+    [0o602, ["ERR_CONFIG_SECRET"]],
+  ] as const) {
+    chmodSync(folder.write("secret", "s3cr3t"), mode);
+    const result = await folder.load(yaml);
+    expect([
+      mode,
+      problemsOf(result)
+        .filter(({ severity }) => severity === "error")
+        .map(({ code }) => code),
+    ]).toEqual([mode, codes]);
+    expect(result.ok).toBe(codes.length === 0);
+  }
+});
+
 test("no excerpt shows a secret that somebody wrote into the file by mistake (R-J4)", async () => {
   const yaml = minimal(`identityProviders:
   - { type: github, nam: gh, clientId: id, clientSecret: s3cr3t-one }

