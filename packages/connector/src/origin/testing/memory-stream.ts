@@ -64,7 +64,8 @@ export class MemoryStream implements Stream {
     if (this.outcome !== undefined) return true;
     if (this.final === undefined) throw new Error("body before head");
     this.bytes += chunk.length;
-    if (!this.#discard) this.chunks.push(chunk);
+    // Its memory is used again when this returns.
+    if (!this.#discard) this.chunks.push(Buffer.from(chunk));
     this.onBytes?.(chunk);
     if (this.#stalled) this.#queuedBytes += chunk.length;
     this.#changed();
