@@ -352,6 +352,32 @@ describe("forward", () => {
     expect(budget.heldBytes).toBe(0);
   });
 
+  it("gives the memory of a chunk back only after all before it: small ones that a socket takes over do not overtake (T13)", async () => {
+    const registry = new TunnelRegistry();
+    connect(registry, (stream) => {
+      stream.sendHead({ status: 200, fields: [] }, false);
+      stream.write(Buffer.alloc(20_000, "L"));
+      for (let i = 0; i < 5; i++) stream.write(Buffer.alloc(5_000, "s"));
+      stream.write(Buffer.alloc(20_000, "M"));
+      stream.end();
+      return handler();
+    });
+    const large: Uint8Array[] = [];
+    const visitor = new (class extends Visitor {
+      readonly releases = true;
+      override write(chunk: Uint8Array): boolean {
+        super.write(chunk);
+        if (chunk.length < 8_192) return true;
+        large.push(chunk);
+        return false;
+      }
+    })();
+    const forwarding = forward(registry, visitor);
+    expect(await visitor.finished).toBeUndefined();
+    expect(large.map((chunk) => Buffer.from(chunk).equals(Buffer.alloc(20_000, chunk === large[0] ? "L" : "M")))).toEqual([true, true]);
+    forwarding.visitorDrained();
+  });
+
   it("cancels the stream when the visitor goes away", async () => {
     const registry = new TunnelRegistry();
     const told = Promise.withResolvers<number>();

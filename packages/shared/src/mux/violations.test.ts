@@ -489,7 +489,7 @@ describe("bounds", () => {
     expect(bench.budget.windowRoomBytes).toBe(2 << 20);
   });
 
-  it("shrinks the windows of many slow readers to their share, so that all of them can stall and none is cut (T13)", async () => {
+  it("shrinks the windows of many slow readers to their share, so that all of them can stall and none is cut (R-L6, T13)", async () => {
     const bench = new Bench("connector", { budgetBytes: 2 << 20 });
     const ids = Array.from({ length: 40 }, (_, at) => at + 1);
     bench.give(...ids.map((id) => open(id)));
