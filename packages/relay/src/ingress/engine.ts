@@ -1,6 +1,7 @@
 // What the HTTP/1.1 and the HTTP/2 engine share: what they are given, and the watch over request bodies that
 // stop coming. Must not know which engine uses it.
 
+import { InPlaceSet, type Member } from "@sallyport/shared/in-place-set";
 import { checkFieldLimits } from "@sallyport/shared/http/field-limits";
 import type { Clock, Timer } from "@sallyport/shared/clock";
 import type { ClientCheck } from "./client-certificate.ts";
@@ -39,7 +40,9 @@ export interface EngineContext {
 }
 
 /** An exchange whose request body is still coming. */
-export interface WatchedBody {
+export interface WatchedBody extends Member {
+  /** Ticks without a byte, counted by the watch. */
+  idleTicks: number;
   /** Called once per tick; true when no byte came since the last call although the exchange wanted some. */
   idleSinceLastTick(): boolean;
   /** No byte for the whole limit: answer 408 where that is still possible. */
@@ -56,7 +59,7 @@ const TICKS_PER_LIMIT = 8;
 export class BodyWatch {
   readonly #clock: Clock;
   readonly #tickMs: number;
-  readonly #idleTicks = new Map<WatchedBody, number>();
+  readonly #bodies = new InPlaceSet<WatchedBody>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock, idleMs: number) {
@@ -65,30 +68,31 @@ export class BodyWatch {
   }
 
   get size(): number {
-    return this.#idleTicks.size;
+    return this.#bodies.size;
   }
 
   add(body: WatchedBody): void {
-    this.#idleTicks.set(body, 0);
+    body.idleTicks = 0;
+    this.#bodies.add(body);
     this.#timer ??= this.#clock.after(this.#tickMs, () => this.#tick());
   }
 
   remove(body: WatchedBody): void {
-    this.#idleTicks.delete(body);
-    if (this.#idleTicks.size > 0) return;
+    this.#bodies.delete(body);
+    if (this.#bodies.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   #tick(): void {
     this.#timer = this.#clock.after(this.#tickMs, () => this.#tick());
-    for (const [body, ticks] of this.#idleTicks) {
-      if (!body.idleSinceLastTick()) this.#idleTicks.set(body, 0);
-      else if (ticks + 1 < TICKS_PER_LIMIT) this.#idleTicks.set(body, ticks + 1);
-      else {
-        this.remove(body);
-        body.timeOutBody();
-      }
+    for (const body of this.#bodies.all()) {
+      // One that was removed meanwhile is not looked at.
+      if (body.place === undefined) continue;
+      body.idleTicks = body.idleSinceLastTick() ? body.idleTicks + 1 : 0;
+      if (body.idleTicks < TICKS_PER_LIMIT) continue;
+      this.remove(body);
+      body.timeOutBody();
     }
   }
 }

@@ -32,6 +32,8 @@ const LAST_FRAME_CHECK_MS = 100;
 type Phase = "waiting" | "answering" | "ended" | "closed";
 
 export class Http2Exchange implements IngressExchange, WatchedBody {
+  place: number | undefined;
+  idleTicks = 0;
   readonly request: IngressRequest;
   readonly #host: Http2Host;
   readonly #stream: ServerHttp2Stream;

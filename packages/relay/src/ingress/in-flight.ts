@@ -62,6 +62,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   readonly policyCloseFrame: Uint8Array = POLICY_CLOSE_FRAME;
   readonly #services: InFlightServices;
   readonly #startedAtMs: number;
+  place: number | undefined;
   canonical: CanonicalRequest | undefined;
   application: Application | undefined;
   identity: Identity | undefined;

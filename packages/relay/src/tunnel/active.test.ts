@@ -5,7 +5,7 @@ let active: ActiveExchanges<ActiveExchange>;
 
 function begin(tunnel: string, party: string, count = 1): ActiveExchange[] {
   return Array.from({ length: count }, () => {
-    const exchange = { tunnel, party, revoke: () => {} };
+    const exchange = { place: undefined, tunnel, party, revoke: () => {} };
     active.add(exchange);
     return exchange;
   });

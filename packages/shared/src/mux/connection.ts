@@ -14,6 +14,7 @@ import { encodeAssertion, encodeGoaway, readAssertion, readCredit, readGoaway, r
 import { FloodGuard, MAX_CONTROLS_PER_PERIOD, MAX_IDLE_CREDITS_PER_PERIOD } from "./flood.ts";
 import { Liveness, type LivenessHost } from "./liveness.ts";
 import { MuxStream, type StreamHost } from "./mux-stream.ts";
+import { StreamTable } from "./stream-table.ts";
 import type { Stream, StreamAcceptor, StreamHandler } from "./stream.ts";
 import type { Transport, TransportReceiver } from "./transport.ts";
 import { addCredit, CONNECTION_WINDOW_BYTES, INITIAL_STREAM_WINDOW_BYTES } from "./window.ts";
@@ -90,7 +91,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
   readonly #limits: MuxLimits;
   readonly #peerLimits: MuxLimits;
   readonly #liveness: Liveness;
-  readonly #streams = new Map<number, MuxStream>();
+  readonly #streams = new StreamTable<MuxStream>();
   readonly #assertions = new Map<number, string>();
   #nextStreamId: number;
   /** Highest id opened (relay) or taken on (connector). */
@@ -369,7 +370,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     this.#assertNoFlood(this.#controls);
     this.#goawayReceived = true;
     if (this.role === "relay") {
-      for (const stream of [...this.#streams.values()]) {
+      for (const stream of this.#streams.all()) {
         if (stream.id > goaway.lastStreamId)
           this.#guard(stream, () => stream.receiveReset(ResetCode.REFUSED, { http2Code: 0, text: "connection going away" }));
       }
@@ -456,7 +457,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     this.#closed = true;
     this.writer.close();
     this.#liveness.stop();
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.all()) {
       try {
         stream.receiveReset(ResetCode.CONNECTION_LOST, { http2Code: 0, text: "" });
       } catch (error) {

@@ -16,6 +16,8 @@ type Phase = "waiting" | "answering" | "switched" | "ended" | "closed";
 const WEBSOCKET_FIELDS = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 
 export class Http1Exchange implements IngressExchange, WatchedBody {
+  place: number | undefined;
+  idleTicks = 0;
   readonly request: IngressRequest;
   readonly releases: boolean = true;
   readonly #connection: Http1Connection;
