@@ -2,7 +2,9 @@
 // a gate: without network, or with a registry that answers no such question, it says so and ends with 0. What is known and does
 // not concern us stands below with the reason; anything else that is found ends with 1.
 
-import { run } from "./lib/run.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root, run, type RunResult } from "./lib/run.ts";
 
 /** Advisories that were looked at, by their GitHub id, and why they do not concern Sallyport. */
 const EXPLAINED: ReadonlyMap<string, string> = new Map([]);
@@ -25,9 +27,16 @@ function readAdvisories(output: string): readonly Advisory[] | undefined {
   }
 }
 
+/** By the very pnpm that runs this script, else by the pinned one. */
+function audit(): Promise<RunResult> {
+  const { npm_execpath: running } = process.env;
+  if (running?.endsWith("pnpm") === true) return run(running, ["audit", "--json"], { capture: true });
+  const { config } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly config: { readonly pnpm: string } };
+  return run("npx", ["--yes", `pnpm@${config.pnpm}`, "audit", "--json"], { capture: true });
+}
+
 async function main(): Promise<number> {
-  // The very pnpm that runs this script, where one does.
-  const { output } = await run(process.env["npm_execpath"] ?? "pnpm", ["audit", "--json"], { capture: true });
+  const { output } = await audit();
   const advisories = readAdvisories(output);
   if (advisories === undefined) {
     const why =

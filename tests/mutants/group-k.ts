@@ -94,7 +94,7 @@ export const GROUP_K: readonly Mutant[] = [
     file: `${SHARED}mux/connection.ts`,
     find: "if (this.#receiveCreditBytes < 0) throw",
     replace: "if (this.#receiveCreditBytes === Infinity) throw",
-    tests: [`${CASES}r-k07-frames.test.ts`],
+    tests: [`${SHARED}mux/violations.test.ts`],
   },
   {
     id: "R-K7",

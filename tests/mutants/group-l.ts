@@ -67,9 +67,9 @@ export const GROUP_L: readonly Mutant[] = [
   {
     id: "R-L4",
     off: "messages may be of any size",
-    file: `${SHARED}mux/ws-transport.ts`,
-    find: "maxPayload: MAX_MESSAGE_BYTES,",
-    replace: "maxPayload: 1024 ** 3,",
+    file: `${SHARED}protocol/frame.ts`,
+    find: "export const MAX_MESSAGE_BYTES = 1_048_576;",
+    replace: "export const MAX_MESSAGE_BYTES = 1_073_741_824;",
     tests: [`${CASES}r-l04-tunnel-endpoint.test.ts`],
   },
   {

@@ -119,7 +119,8 @@ describe("the denied page (A17, R-M6)", () => {
     for (const part of [
       "None of the policies",
       "ann.lee@example.com",
-      "0f2b7c1e-5b0d-4c9a-9a57-3d1f6e2b8c44",
+      // Shown, and not only in the address of the mail.
+      "<code>0f2b7c1e-5b0d-4c9a-9a57-3d1f6e2b8c44</code>",
       "Use another account",
       "Ask for access",
     ])

@@ -249,7 +249,7 @@ describe("violations", () => {
     expect(bench.violation).toBe(`ERR_PROTOCOL_${code}`);
   });
 
-  it("counts DATA of closed streams against the connection, and takes what exceeds it for one", () => {
+  it("counts DATA of closed streams against the connection, and takes what exceeds it for one (R-K7)", () => {
     const limits = { maxStreams: 10, streamWindowBytes: 262_144, connectionWindowBytes: 65_536 };
     const bench = new Bench("connector", { limits });
     bench.give(open(1), data(1, 65_537));

@@ -335,10 +335,17 @@ describe("userinfo", () => {
   });
 });
 
-test("R-M2: no token, code or secret is in what operators and pages are told", async () => {
+test.each([
+  ["that breaks a rule", false],
+  ["by a foreign key", true],
+])("R-M2: no token, code or secret is in what operators and pages are told of an ID token %s", async (_title, foreignKey) => {
   const fake = new FakeProvider();
   fake.tokens = { ...fake.tokens, access_token: "canary-access", refresh_token: "canary-refresh" };
-  fake.idToken = { ...fake.idToken, aud: "canary-audience", nonce: "canary-nonce" };
+  if (!foreignKey) fake.idToken = { ...fake.idToken, aud: "canary-audience", nonce: "canary-nonce" };
+  const key = foreignKey ? await signingKey("ES256", fake.key.kid) : fake.key;
+  fake.answers.set("https://idp.example.com/token", async () =>
+    Response.json({ ...fake.tokens, id_token: await fake.sign(fake.idToken, {}, key) }),
+  );
   const result = await fake.provider().finish(ATTEMPT, callbackUrl({ code: "canary-code", state: ATTEMPT.state }));
   expect(result.kind).toBe("problem");
   expect(JSON.stringify([result, fake.problems])).not.toMatch(/canary|client-secret|eyJ/);
