@@ -73,21 +73,64 @@ export function requestLine(seq: number, time: string, r: RequestRecord): string
   return (
     // The request id is the relay's own spelling: nothing in it needs escaping.
     `{"seq":${seq},"time":"${time}","kind":"request","requestId":"${r.requestId}"` +
-    text(`,"application":`, r.application) +
+    circumstances(r) +
     (r.identity === undefined ? "" : identityFields(r.identity)) +
-    `,"sourceIp":${quote(r.sourceIp)},"sourceFrom":"${r.sourceFrom}","method":${quote(r.method)},"host":${quote(r.host)},"path":${quote(r.path)}` +
+    source(r) +
+    `,"method":${quote(r.method)},"host":${quote(r.host)},"path":${quote(r.path)}` +
     text(`,"userAgent":`, r.userAgent) +
-    `,"decision":"${r.decision}"` +
-    text(`,"policy":`, r.policy) +
-    `,"reason":${quote(r.reason)}` +
-    text(`,"code":`, r.code) +
-    `,"status":${r.status},"answeredBy":"${r.answeredBy}"` +
-    text(`,"tunnel":`, r.tunnel) +
-    text(`,"connectorId":`, r.connectorId) +
-    `,"bytesIn":${r.bytesIn},"bytesOut":${r.bytesOut},"durationMs":${millis(r.durationMs)},"decisionMs":${millis(r.decisionMs)}` +
-    (r.headMs === undefined ? "" : `,"headMs":${millis(r.headMs)}`) +
-    "}\n"
+    `,"status":${r.status},"bytesIn":${r.bytesIn},"bytesOut":${r.bytesOut},"durationMs":${millis(r.durationMs)},"decisionMs":${millis(r.decisionMs)}` +
+    (r.headMs === undefined ? "}\n" : `,"headMs":${millis(r.headMs)}}\n`)
   );
+}
+
+/** What the relay's configuration and its own words say of a request: nothing of it is a stranger's text, which would be kept. */
+type Circumstances = Pick<
+  RequestRecord,
+  "application" | "decision" | "policy" | "reason" | "code" | "answeredBy" | "tunnel" | "connectorId"
+>;
+
+/** The last text for each application, since most requests to one differ in nothing of this. */
+const lastCircumstances = new Map<string | undefined, Circumstances & { readonly text: string }>();
+const MAX_APPLICATIONS = 10_000;
+
+function circumstances(r: RequestRecord): string {
+  const { application } = r;
+  const last = lastCircumstances.get(application);
+  if (last !== undefined && isSame(last, r)) return last.text;
+  const { decision, policy, reason, code, answeredBy, tunnel, connectorId } = r;
+  const made =
+    text(`,"application":`, application) +
+    `,"decision":"${decision}"` +
+    text(`,"policy":`, policy) +
+    `,"reason":${quote(reason)}` +
+    text(`,"code":`, code) +
+    `,"answeredBy":"${answeredBy}"` +
+    text(`,"tunnel":`, tunnel) +
+    text(`,"connectorId":`, connectorId);
+  if (lastCircumstances.size >= MAX_APPLICATIONS) lastCircumstances.clear();
+  lastCircumstances.set(application, { application, decision, policy, reason, code, answeredBy, tunnel, connectorId, text: made });
+  return made;
+}
+
+function isSame(a: Circumstances, b: Circumstances): boolean {
+  return (
+    a.reason === b.reason &&
+    a.decision === b.decision &&
+    a.policy === b.policy &&
+    a.code === b.code &&
+    a.answeredBy === b.answeredBy &&
+    a.connectorId === b.connectorId &&
+    a.tunnel === b.tunnel
+  );
+}
+
+let lastSource: { readonly ip: string; readonly from: RequestRecord["sourceFrom"]; readonly text: string } | undefined;
+
+function source({ sourceIp: ip, sourceFrom: from }: RequestRecord): string {
+  if (lastSource?.ip !== ip || lastSource.from !== from) {
+    lastSource = { ip, from, text: `,"sourceIp":${quote(ip)},"sourceFrom":"${from}"` };
+  }
+  return lastSource.text;
 }
 
 export function eventLine(seq: number, time: string, type: string, actor: string, fields: EventFields): string {
