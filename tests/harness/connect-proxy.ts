@@ -15,8 +15,15 @@ export interface ConnectProxy {
 export const PROXY_USER = "alice";
 export const PROXY_PASSWORD = "p%ss w:rd";
 
-/** @param site names below it (`corp.test`) lead to 127.0.0.1 */
-export async function startConnectProxy(stack: AsyncDisposableStack, site: string): Promise<ConnectProxy> {
+/**
+ * @param site names below it (`corp.test`) lead to 127.0.0.1
+ * @param portOf the local port for the one that was asked for
+ */
+export async function startConnectProxy(
+  stack: AsyncDisposableStack,
+  site: string,
+  portOf: (asked: number) => number = (asked) => asked,
+): Promise<ConnectProxy> {
   const expected = `Basic ${Buffer.from(`${PROXY_USER}:${PROXY_PASSWORD}`).toString("base64")}`;
   const targets: string[] = [];
   const sockets = new Set<Socket>();
@@ -26,7 +33,7 @@ export async function startConnectProxy(stack: AsyncDisposableStack, site: strin
     near.on("error", () => undefined);
     const [, host = "", port = "0"] = /^(.+):(\d+)$/.exec(request.url ?? "") ?? [];
     if (request.headers["proxy-authorization"] !== expected) {
-      near.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="out"\r\nContent-Length: 0\r\n\r\n');
+      near.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="out"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
     if (!host.endsWith(`.${site}`)) {
@@ -34,7 +41,7 @@ export async function startConnectProxy(stack: AsyncDisposableStack, site: strin
       return;
     }
     targets.push(`${host}:${port}`);
-    const far = connect(Number(port), "127.0.0.1", () => {
+    const far = connect(portOf(Number(port)), "127.0.0.1", () => {
       near.write("HTTP/1.1 200 Connection Established\r\n\r\n");
       far.write(head);
       near.pipe(far).pipe(near);

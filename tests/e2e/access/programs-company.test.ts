@@ -6,29 +6,20 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { Browser, BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { CLIENT, startOidcProvider } from "../../conformance/support/oidc-provider.ts";
-import { PROVIDER_LOGIN, signInAtProvider } from "../../harness/access-bed.ts";
-import { startBrowser } from "../../harness/browser.ts";
-import { type ConnectProxy, PROXY_PASSWORD, PROXY_USER, startConnectProxy } from "../../harness/connect-proxy.ts";
-import { launchSallyport, runSallyport, SALLYPORT_MAIN, startConnector } from "../../harness/connector.ts";
+import { type Company, COMPANY_EMAIL, signInIfAsked, startCompany } from "../../harness/company-bed.ts";
+import { PROXY_PASSWORD } from "../../harness/connect-proxy.ts";
+import { launchSallyport, runSallyport, SALLYPORT_MAIN } from "../../harness/connector.ts";
 import { findProgram, need } from "../../harness/need.ts";
 import { startOrigin } from "../../harness/origin.ts";
 import { command, type CommandResult, type Program } from "../../harness/program.ts";
-import { type Relay, startRelay } from "../../harness/relay.ts";
 import { freePort, scratchFolder, within } from "../../harness/scratch.ts";
-import { createAuthority } from "../../harness/tls.ts";
 
 const SITE = "corp.test";
-const EMAIL = "ann@example.com";
 const NEEDS = ["chromium", "certutil", "curl"] as const;
 
 const stack = new AsyncDisposableStack();
-let relay: Relay;
-let proxy: ConnectProxy;
-let browser: Browser;
-let caFile: string;
+let company: Company;
 /** What the origin saw: method, path, who. */
 const seen: string[] = [];
 
@@ -36,36 +27,16 @@ beforeEach(({ skip }) => void need({ skip }, ...NEEDS));
 beforeAll(async () => {
   const [chromium, ...others] = NEEDS.map(findProgram);
   if (chromium === undefined || others.includes(undefined)) return;
-  const authority = await createAuthority(scratchFolder(stack));
-  caFile = authority.caFile;
-  proxy = await startConnectProxy(stack, SITE);
   const origin = await startOrigin(stack, (request, response) => {
     seen.push(`${request.method} ${request.url} ${request.headers["sallyport-jwt-assertion"] === undefined ? "nobody" : "somebody"}`);
     response.end("private page");
   });
-  const application = (name: string): object => ({ name, hostname: `${name}.${SITE}`, policies: ["staff"] });
-  const port = await freePort();
-  const folder = scratchFolder(stack);
-  const idp = await startOidcProvider(stack, { redirectUri: `https://auth.${SITE}:${port}/callback/corp` });
-  idp.people.set("ann", { sub: "ann", name: "Ann Example", email: EMAIL, email_verified: true });
-  const providerCa = join(folder, "provider-ca.crt");
-  const clientSecret = join(folder, "client-secret");
-  writeFileSync(providerCa, idp.ca);
-  writeFileSync(clientSecret, CLIENT.secret, { mode: 0o600 });
-  const provider = { name: "corp", type: "oidc", issuer: idp.issuer, clientId: CLIENT.id, clientSecret: { file: clientSecret } };
-  relay = await startRelay(stack, {
-    authHost: `auth.${SITE}`,
-    port,
-    tls: await authority.issue("relay", [`*.${SITE}`]),
-    applications: [application("notes"), application("digest")] as never,
-    config: { identityProviders: [{ ...provider, scopes: ["openid", "profile", "email"], allowPrivateNetwork: true }] },
-    env: { NODE_EXTRA_CA_CERTS: providerCa },
-  });
-  await startConnector(stack, relay, {
+  company = await startCompany(stack, {
+    site: SITE,
+    chromium,
+    applications: ["notes", "digest"].map((name) => ({ name, policies: ["staff"] })),
     services: { notes: origin.url, digest: `tcp://127.0.0.1:${await startDigest()}` },
-    env: { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: caFile },
   });
-  browser = await startBrowser(stack, chromium, { trust: [caFile, providerCa] });
 });
 afterAll(() => stack.disposeAsync());
 
@@ -83,14 +54,14 @@ async function startDigest(): Promise<number> {
 }
 
 function url(application: string, path = ""): string {
-  return `https://${application}.${SITE}:${relay.port}${path}`;
+  return company.url(application, path);
 }
 
 /** A person's machine: its home, and the variables that its administrator sets. */
 class Machine {
   readonly home: string = scratchFolder(stack, "sallyport-home");
   /** `BROWSER` opens nothing: the test opens what is printed. */
-  readonly env: Readonly<Record<string, string>> = { HOME: this.home, BROWSER: "/bin/true", HTTPS_PROXY: proxy.url };
+  readonly env: Readonly<Record<string, string>> = { HOME: this.home, BROWSER: "/bin/true", HTTPS_PROXY: company.proxy.url };
 
   run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
     return runSallyport(args, { env: { ...this.env, ...env }, cwd: this.home });
@@ -101,49 +72,39 @@ class Machine {
   }
 }
 
-/** A browser behind the same proxy. */
-async function openBrowser(own: AsyncDisposableStack): Promise<BrowserContext> {
-  const server = `http://127.0.0.1:${proxy.port}`;
-  const context = await browser.newContext({
-    proxy: { server, username: PROXY_USER, password: PROXY_PASSWORD, bypass: "127.0.0.1,localhost" },
-  });
-  own.defer(() => context.close());
-  return context;
-}
-
 /** What the browser's history, the relay's log and its records hold: none of it may be a token. */
 function traces(history: readonly string[]): string {
-  return [...history, relay.program.output, JSON.stringify(relay.records())].join("\n");
+  return [...history, company.relay.program.output, JSON.stringify(company.relay.records())].join("\n");
 }
 
 test("R-E4: login, confirmed in Chromium; curl, token and logout right after, all through the proxy", { timeout: 120_000 }, async () => {
   await using own = new AsyncDisposableStack();
   const machine = new Machine();
-  const context = await openBrowser(own);
+  const context = await company.openBrowser(own);
   const history: string[] = [];
   context.on("request", (request) => history.push(request.url()));
 
-  const login = machine.launch("access", "login", "--ca", caFile, url("notes"));
+  const login = machine.launch("access", "login", "--ca", company.caFile, url("notes"));
   const page = await context.newPage();
   await page.goto((await login.line(/^ {2}https:/)).trim());
-  await signInAtProvider(page, "ann");
+  await signInIfAsked(page);
   const code = /must show the code ([A-Z-]+)/.exec(await login.line(/must show the code/))?.[1] ?? "none";
   await page.locator(".compare", { hasText: code }).waitFor();
   const facts = await page.locator("dl.facts").innerText();
   expect(facts).toMatch(/Machine\s+\S+@\S+/);
   expect(facts).toMatch(/Opens\s+notes/);
-  expect(new URL(page.url()).host).toBe(`auth.${SITE}:${relay.port}`);
+  expect(new URL(page.url()).host).toBe(`auth.${SITE}:${company.relay.port}`);
   await page.locator('button[value="allow"]').click();
   await page.getByText("Done. You can close this page").waitFor();
   expect(new URL(page.url()).host).toMatch(/^127\.0\.0\.1:\d+$/);
   expect((await within(10_000, "login to end", login.exited)).code, login.output).toBe(0);
-  expect(login.output).toContain(`Signed in to ${url("notes")}/ as ${EMAIL}`);
+  expect(login.output).toContain(`Signed in to ${url("notes")}/ as ${COMPANY_EMAIL}`);
 
   const curled = await machine.run([
     "access",
     "curl",
     "--ca",
-    caFile,
+    company.caFile,
     url("notes", "/api?q=1"),
     "--silent",
     "--show-error",
@@ -161,9 +122,9 @@ test("R-E4: login, confirmed in Chromium; curl, token and logout right after, al
   const used = new URL(back).searchParams.get("code") ?? "none";
   expect(used.length).toBeGreaterThan(20);
   expect(token).not.toContain(used);
-  expect(proxy.targets.every((target) => target.endsWith(`.${SITE}:${relay.port}`))).toBe(true);
+  expect(company.proxy.targets.every((target) => target.endsWith(`.${SITE}:${company.relay.port}`))).toBe(true);
 
-  const logout = await machine.run(["access", "logout", "--ca", caFile, url("notes")]);
+  const logout = await machine.run(["access", "logout", "--ca", company.caFile, url("notes")]);
   expect([logout.code, logout.stdout]).toEqual([0, `Signed out of ${url("notes")}/.\n`]);
   const after = await machine.run(["access", "curl", url("notes")]);
   expect([after.code, after.stderr]).toEqual([1, expect.stringContaining(`run: sallyport access login ${url("notes")}`)]);
@@ -175,14 +136,14 @@ test(
   async () => {
     await using own = new AsyncDisposableStack();
     const machine = new Machine();
-    const login = machine.launch("access", "login", "--no-browser", "--ca", caFile, url("digest"));
-    const page = await (await openBrowser(own)).newPage();
+    const login = machine.launch("access", "login", "--no-browser", "--ca", company.caFile, url("digest"));
+    const page = await (await company.openBrowser(own)).newPage();
     await page.goto((await login.line(/^ {2}https:/)).trim());
-    if ((await page.locator(PROVIDER_LOGIN).count()) > 0) await signInAtProvider(page, "ann");
+    await signInIfAsked(page);
     const code = /enter the code (\S+)/.exec(await login.line(/enter the code/))?.[1] ?? "";
     await page.locator('input[name="code"]').fill(code);
     await page.locator("button.main").click();
-    if ((await page.locator(PROVIDER_LOGIN).count()) > 0) await signInAtProvider(page, "ann");
+    await signInIfAsked(page);
     await page.locator(".compare", { hasText: code }).waitFor();
     expect(await page.locator("dl.facts").innerText()).toMatch(/Asks from\s+127\.0\.0\.1/);
     await page.locator('button[value="allow"]').click();
@@ -193,10 +154,14 @@ test(
     const file = join(machine.home, "input");
     writeFileSync(file, input);
     const line = `exec "$0" "$1" access tcp --hostname "$2" --ca "$3" < "$4"`;
-    const tcp = await command("sh", ["-c", line, process.execPath, SALLYPORT_MAIN, url("digest"), caFile, file], { env: machine.env });
+    const tcp = await command("sh", ["-c", line, process.execPath, SALLYPORT_MAIN, url("digest"), company.caFile, file], {
+      env: machine.env,
+    });
     expect([tcp.code, tcp.stdout, tcp.stderr]).toEqual([0, createHash("sha256").update(input).digest("hex"), ""]);
-    const block = await machine.run(["access", "ssh-config", "--hostname", url("digest"), "--ca", caFile]);
-    expect(block.stdout).toBe(`Host digest.${SITE}\n  ProxyCommand sallyport access tcp --hostname %h:${relay.port} --ca ${caFile}\n`);
+    const block = await machine.run(["access", "ssh-config", "--hostname", url("digest"), "--ca", company.caFile]);
+    expect(block.stdout).toBe(
+      `Host digest.${SITE}\n  ProxyCommand sallyport access tcp --hostname %h:${company.relay.port} --ca ${company.caFile}\n`,
+    );
   },
 );
 
@@ -204,14 +169,34 @@ test("what is in the way is named, with what helps", { timeout: 60_000 }, async 
   const machine = new Machine();
   const login = (env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> =>
     machine.run(["access", "login", ...args, url("notes")], env);
-  const wrong = proxy.url.replace(/:[^:@]*@/, ":wrong@");
+  const wrong = company.proxy.url.replace(/:[^:@]*@/, ":wrong@");
   const cases: readonly (readonly [Promise<CommandResult>, number, RegExp, RegExp])[] = [
     [login({}), 1, /TLS with notes\.corp\.test:\d+ failed/, /--ca or NODE_EXTRA_CA_CERTS/],
-    [login({ HTTPS_PROXY: wrong }, "--ca", caFile), 1, /wants a user and password \(407\)/, /HTTPS_PROXY=http:\/\/user:password@host:port/],
-    [login({ HTTPS_PROXY: `http://127.0.0.1:${await freePort()}` }, "--ca", caFile), 1, /ECONNREFUSED/, /host and port of the proxy/],
-    [login({ HTTPS_PROXY: "socks5://127.0.0.1:1" }, "--ca", caFile), 1, /HTTPS_PROXY is not a proxy URL/, /correct the variable/],
-    [machine.run(["access", "login", "--ca", caFile, "https://notes.other.test"]), 1, /did not open a tunnel .* \(403\)/, /allow CONNECT/],
-    [machine.run(["access", "login", "--ca", caFile, url("nowhere")]), 1, /not published by a Sallyport relay/, /check the address/],
+    [
+      login({ HTTPS_PROXY: wrong }, "--ca", company.caFile),
+      1,
+      /wants a user and password \(407\)/,
+      /HTTPS_PROXY=http:\/\/user:password@host:port/,
+    ],
+    [
+      login({ HTTPS_PROXY: `http://127.0.0.1:${await freePort()}` }, "--ca", company.caFile),
+      1,
+      /ECONNREFUSED/,
+      /host and port of the proxy/,
+    ],
+    [login({ HTTPS_PROXY: "socks5://127.0.0.1:1" }, "--ca", company.caFile), 1, /HTTPS_PROXY is not a proxy URL/, /correct the variable/],
+    [
+      machine.run(["access", "login", "--ca", company.caFile, "https://notes.other.test"]),
+      1,
+      /did not open a tunnel .* \(403\)/,
+      /allow CONNECT/,
+    ],
+    [
+      machine.run(["access", "login", "--ca", company.caFile, url("nowhere")]),
+      1,
+      /not published by a Sallyport relay/,
+      /check the address/,
+    ],
     [login({}, "--ca", join(machine.home, "absent")), 2, /cannot be read \(ENOENT\)/, /--ca/],
   ];
   for (const [running, code, what, remedy] of cases) {
@@ -230,12 +215,12 @@ test("curl takes the same way out, and the proxy's password is no argument", asy
   for (const made of [folder, fake]) mkdirSync(made, { recursive: true });
   writeFileSync(join(fake, "curl"), '#!/bin/sh\necho "arguments: $*"\ncat\n');
   chmodSync(join(fake, "curl"), 0o755);
-  writeFileSync(join(folder, `notes.${SITE}_${relay.port}.json`), storedToken(), { mode: 0o600 });
+  writeFileSync(join(folder, `notes.${SITE}_${company.relay.port}.json`), storedToken(), { mode: 0o600 });
   const curl = async (env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<string> =>
     (await machine.run(["access", "curl", url("notes"), ...args], { ...env, PATH: `${fake}:${process.env["PATH"] ?? ""}` })).stdout;
 
   const proxied = await curl({});
-  expect(proxied).toContain(`proxy = "${proxy.url}/"\nnoproxy = ""\n`);
+  expect(proxied).toContain(`proxy = "${company.proxy.url}/"\nnoproxy = ""\n`);
   expect(proxied.split("\n")[0]).not.toContain("alice");
   expect(await curl({ NO_PROXY: `.${SITE}` })).toContain('noproxy = "*"\n');
   expect(await curl({ https_proxy: "http://other:1", NO_PROXY: "elsewhere.test" })).toContain('proxy = "http://other:1/"\n');
@@ -243,6 +228,6 @@ test("curl takes the same way out, and the proxy's password is no argument", asy
 });
 
 function storedToken(): string {
-  const token = { application: `${url("notes")}/`, authUrl: relay.authUrl, token: "a.b.c", expiresAt: Date.now() + 3_600_000 };
+  const token = { application: `${url("notes")}/`, authUrl: company.relay.authUrl, token: "a.b.c", expiresAt: Date.now() + 3_600_000 };
   return JSON.stringify({ version: 1, origin: url("notes"), tokens: [token] });
 }
