@@ -100,7 +100,13 @@ test("a relay that cannot start is closed, and the reason is logged with its cod
   expect(await start()).toBe(1);
   expect(relay.calls).toEqual(["start", "close start failed 0"]);
   // The words, where a program and a person look for them; no stack.
-  expect(log.at(-1)).toEqual({ level: "fatal", time: expect.any(String), code: "EADDRINUSE", reason: "taken", msg: "the relay cannot start" });
+  expect(log.at(-1)).toEqual({
+    level: "fatal",
+    time: expect.any(String),
+    code: "EADDRINUSE",
+    reason: "taken",
+    msg: "the relay cannot start",
+  });
 });
 
 describe("SIGHUP", () => {
