@@ -141,8 +141,8 @@ export const GROUP_D: readonly Mutant[] = [
     id: "R-D8",
     off: "a body that stays away is waited for without end",
     file: `${RELAY}ingress/engine.ts`,
-    find: "else if (ticks + 1 < TICKS_PER_LIMIT)",
-    replace: "else if (ticks >= 0)",
+    find: "if (body.idleTicks < TICKS_PER_LIMIT) continue;",
+    replace: "if (body.idleTicks >= 0) continue;",
     tests: [`${CASES}r-d08-bodies.test.ts`],
   },
   {
