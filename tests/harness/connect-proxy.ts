@@ -33,7 +33,9 @@ export async function startConnectProxy(
     near.on("error", () => undefined);
     const [, host = "", port = "0"] = /^(.+):(\d+)$/.exec(request.url ?? "") ?? [];
     if (request.headers["proxy-authorization"] !== expected) {
-      near.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="out"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      near.end(
+        'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="out"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
+      );
       return;
     }
     if (!host.endsWith(`.${site}`)) {

@@ -93,8 +93,7 @@ describe("R-L10: patterns", () => {
   });
 
   test("that are not would be found", () => {
-    // Far shorter runs do for what grows with the third power.
-    expect(slowOn({ source: "[ \\t]+[ \\t]+x?$", flags: "" }, 3_000)).toBe(" ");
+    expect(slowOn({ source: "[ \\t]+x?$", flags: "" }, 20_000)).toBe(" ");
     expect(slowOn({ source: "^[ \\t]*x", flags: "" })).toBeUndefined();
   });
 });
