@@ -92,8 +92,8 @@ describe("R-L10: patterns", () => {
     expect(patterns.length).toBeGreaterThan(150);
   });
 
-  test("that are not would be found", () => {
-    expect(slowOn({ source: "[ \\t]+x?$", flags: "" }, 20_000)).toBe(" ");
+  test("that are not would be found", { timeout: 60_000 }, () => {
+    expect(slowOn({ source: "[ \\t]+x?$", flags: "" })).toBe(" ");
     expect(slowOn({ source: "^[ \\t]*x", flags: "" })).toBeUndefined();
   });
 });
