@@ -53,7 +53,7 @@ class Exchange implements OriginHandler {
     throw new Error(failure.text);
   }
   interim(): void {}
-  switched(): void {}
+  switched(): undefined {}
   body(): void {}
   writable(): void {}
 }

@@ -23,6 +23,8 @@ function checkout(stack: AsyncDisposableStack): string {
     writeFileSync(join(bin, name), "#!/bin/sh\nexit 0\n");
     chmodSync(join(bin, name), 0o755);
   }
+  // npm asks nobody whether there is a newer one of it.
+  writeFileSync(join(folder, ".npmrc"), `update-notifier=false\ncache=${join(folder, "cache")}\n`);
   symlinkSync(process.execPath, join(bin, "node"));
   return folder;
 }
@@ -49,8 +51,7 @@ test.for(WAYS)("%s ends relay, connector and services", { timeout: 120_000 }, as
   await using stack = new AsyncDisposableStack();
   const folder = checkout(stack);
   const port = String(await freePort());
-  const env = { npm_config_update_notifier: "false", npm_config_cache: join(folder, "cache") };
-  const program = stack.use(new Program({ name: "npm start", command: npm, args: ["start", "--", "--port", port], cwd: folder, env }));
+  const program = stack.use(new Program({ name: "npm start", command: npm, args: ["start", "--", "--port", port], cwd: folder }));
   const line = await program.line(/^Configuration: /, 60_000);
   await program.line(/^Ctrl-C stops everything/);
   const relay = line.slice("Configuration: ".length).trim();

@@ -30,7 +30,7 @@ const RULES: readonly Hygiene[] = [
   },
   {
     what: "tokens of known services",
-    pattern: /\b(?:ghp_|gho_|github_pat_|xox[abp]-|AKIA|npm_(?!config_)|glpat-)[A-Za-z0-9_-]{16,}/,
+    pattern: /\b(?:ghp_|gho_|github_pat_|xox[abp]-|AKIA|glpat-)[A-Za-z0-9_-]{16,}|\bnpm_[A-Za-z0-9]{36}\b/,
     why: "a committed token is a leaked token",
   },
   {

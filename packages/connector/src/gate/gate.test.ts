@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { accessSubject } from "@sallyport/shared/access-contract";
@@ -331,6 +331,14 @@ describe("the record beside the credential", () => {
     writeFileSync(`${path}.keys`, "{");
     const { credential, clock } = bench();
     expect(() => createGate(credential, path, clock)).toThrow();
+  });
+
+  test("that others can write stops the start, with the command that repairs it (R-J4)", () => {
+    const path = join(folder, "open.credential");
+    writeFileSync(`${path}.keys`, "{}");
+    chmodSync(`${path}.keys`, 0o664);
+    const { credential, clock } = bench();
+    expect(() => createGate(credential, path, clock)).toThrow(/chmod 600 .*open\.credential\.keys/);
   });
 
   test("that cannot be written is a warning: the keys are good, the memory is not", () => {

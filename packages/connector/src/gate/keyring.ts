@@ -2,7 +2,9 @@
 // follower) signed. The highest version seen is kept beside the credential, so that a restart cannot be used to bring
 // back a key that was withdrawn (R-K5).
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { SallyportError } from "@sallyport/shared/errors";
+import { repairOf } from "@sallyport/shared/file-modes";
 import { type ManifestKey, type ManifestProblem, type ManifestResult, verifyManifest } from "@sallyport/shared/key-manifest";
 import type { ManifestVerdict } from "./gate.ts";
 
@@ -23,6 +25,8 @@ export interface KeyState {
   /** @throws when it cannot be written */
   save(record: KeyRecord): void;
 }
+
+const GROUP_OR_OTHERS_WRITE = 0o022;
 
 interface Accepted {
   readonly keys: ReadonlyMap<string, ManifestKey>;
@@ -124,6 +128,10 @@ export class FileKeyState implements KeyState {
   load(): KeyRecord | undefined {
     let content: string;
     try {
+      // Who can write it can have an older manifest accepted again (R-J4).
+      const { mode } = statSync(this.#path);
+      if ((mode & GROUP_OR_OTHERS_WRITE) !== 0)
+        throw new SallyportError("ERR_KEY_STATE", `${this.#path} can be changed by other users. Run: ${repairOf(this.#path, "owner")}`);
       content = readFileSync(this.#path, "utf8");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

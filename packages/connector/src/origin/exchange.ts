@@ -48,6 +48,9 @@ export interface OriginFailure {
   readonly retry: "other-origin" | "same-origin" | "unprocessed" | "if-idempotent" | "no";
 }
 
+/** Takes what one read of a socket gave; its memory is used again when this returns. */
+export type RawReader = (bytes: Uint8Array) => void;
+
 /** What the owner of an exchange is told; never called from within {@link OriginEngine.open} or a method of the exchange. */
 export interface OriginHandler {
   /** Connected; the head is on its way and the body may be written. At most once, before everything but `failed`. */
@@ -59,8 +62,9 @@ export interface OriginHandler {
   /**
    * The origin switched protocols. Instead of head(), and the last call: the socket is the receiver's, which
    * judges the fields. `first` are bytes that came with the head.
+   * @returns what takes all that the socket reads from now on, in place of its `data` events; undefined: the socket was destroyed
    */
-  switched(fields: Fields, socket: Duplex, first: Uint8Array): void;
+  switched(fields: Fields, socket: Duplex, first: Uint8Array): RawReader | undefined;
   /** Bytes of the response body; the memory of the chunk is used again when this returns. */
   body(chunk: Uint8Array): void;
   /** The response is whole. Last call. */

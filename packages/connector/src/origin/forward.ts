@@ -15,7 +15,7 @@ import { ResetCode } from "@sallyport/shared/protocol/codes";
 import type { ResponseHead } from "@sallyport/shared/protocol/head";
 
 import { failure, hasNoContent, isRepeatable } from "./exchange.ts";
-import type { OriginExchange, OriginFailure, OriginHandler, OriginRequest } from "./exchange.ts";
+import type { OriginExchange, OriginFailure, OriginHandler, OriginRequest, RawReader } from "./exchange.ts";
 import type { OriginLogger } from "./logger.ts";
 import type { Origin } from "./origin.ts";
 import { RawPipe } from "./raw-pipe.ts";
@@ -228,20 +228,22 @@ export class Forward implements StreamHandler, OriginHandler {
     else this.#exchange?.resume();
   }
 
-  switched(fields: Fields, socket: Duplex, first: Uint8Array): void {
+  switched(fields: Fields, socket: Duplex, first: Uint8Array): RawReader | undefined {
     this.#timer?.cancel();
     this.#exchange = undefined;
     const key = firstValue(this.#request.fields, "sec-websocket-key") ?? "";
     const checked = checkResponseFields(101, fields);
     if (!checked.ok || !isUpgradeAccepted(101, fields, key)) {
       socket.on("error", ignore).destroy();
-      return this.#breaks(checked.ok ? "101 without the right Sec-WebSocket-Accept" : checked.code);
+      this.#breaks(checked.ok ? "101 without the right Sec-WebSocket-Accept" : checked.code);
+      return undefined;
     }
     this.#phase = "switched";
     this.#sendHead({ status: 101, fields: this.#service.editResponse?.(checked.fields) ?? checked.fields }, false);
     this.#pipe = new RawPipe(this.#stream, socket, first, () => this.#finish());
     for (const chunk of this.#takeHeld()) this.#pipe.onData(chunk);
     if (this.#bodyEnded) this.#pipe.onEnd([]);
+    return this.#pipe.read;
   }
 
   onHead(): void {

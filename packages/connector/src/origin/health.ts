@@ -116,7 +116,7 @@ export function askOrigin(
     ready: ignore,
     interim: ignore,
     head: (status) => settle({ kind: "head", status }),
-    switched: (_fields, socket) => socket.destroy(),
+    switched: (_fields, socket) => void socket.destroy(),
     body: ignore,
     complete: ignore,
     writable: ignore,

@@ -8,7 +8,7 @@ import type { Fields } from "@sallyport/shared/http/fields";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 
 import { failure } from "./exchange.ts";
-import type { OriginFailure } from "./exchange.ts";
+import type { OriginFailure, RawReader } from "./exchange.ts";
 import { brokenFailure } from "./failure.ts";
 import { ResponseReader } from "./http1-response.ts";
 import type { ResponseSink } from "./http1-response.ts";
@@ -20,7 +20,8 @@ export interface ConnectionUser {
   /** The memory of the chunk is used again when this returns (T13). */
   body(chunk: Uint8Array): void;
   complete(trailers: Fields): void;
-  switched(fields: Fields, socket: Duplex, first: Uint8Array): void;
+  /** @returns what takes the octets of the new protocol */
+  switched(fields: Fields, socket: Duplex, first: Uint8Array): RawReader | undefined;
   /** After write() returned false. */
   writable(): void;
   broken(reason: OriginFailure): void;
@@ -42,7 +43,8 @@ export class Http1Connection implements ResponseSink {
   /** The borrower's request is wholly written. */
   #requestEnded = false;
   #paused = false;
-  #raw = false;
+  /** Since a switch. */
+  #raw: RawReader | undefined;
   #reused = false;
   /** Views of the read that is being taken apart: what its chunks hold of the body. */
   readonly #pieces: Buffer[] = [];
@@ -117,9 +119,11 @@ export class Http1Connection implements ResponseSink {
    * @returns false to read no more until the socket is resumed
    */
   read(bytes: Buffer): boolean {
-    if (this.#raw) return (this.#socket as Socket).push(Buffer.from(bytes));
-    this.#reader.read(bytes);
-    this.#handOnBody();
+    if (this.#raw !== undefined) this.#raw(bytes);
+    else {
+      this.#reader.read(bytes);
+      this.#handOnBody();
+    }
     return true;
   }
 
@@ -193,11 +197,8 @@ export class Http1Connection implements ResponseSink {
     const user = this.#user;
     const socket = this.#socket;
     this.#user = undefined;
-    this.#raw = true;
     socket.off("end", this.#onEnd).off("error", this.#onError).off("close", this.#onClose).off("drain", this.#onDrain);
-    socket.off("data", this.#onData);
-    if (user === undefined) socket.destroy();
-    else user.switched(fields, socket, Buffer.from(first));
+    this.#raw = user?.switched(fields, socket, first) ?? ignore;
   }
 
   malformed(code: string): void {
@@ -221,3 +222,5 @@ function movedTogether(pieces: readonly Buffer[]): Buffer {
   }
   return Buffer.from(buffer, byteOffset, end - byteOffset);
 }
+
+function ignore(): void {}

@@ -9,7 +9,7 @@ import type { Fields } from "@sallyport/shared/http/fields";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 import { describe, expect, test } from "vitest";
 
-import type { OriginExchange, OriginFailure, OriginHandler, OriginRequest } from "./exchange.ts";
+import type { OriginExchange, OriginFailure, OriginHandler, OriginRequest, RawReader } from "./exchange.ts";
 import { Http1Engine } from "./http1-engine.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -70,8 +70,9 @@ class Visitor implements OriginHandler {
   head(status: number, _fields: Fields, end: boolean): void {
     this.events.push(`head ${status}${end ? " end" : ""}`);
   }
-  switched(_fields: Fields, _socket: Duplex, first: Uint8Array): void {
-    this.events.push(`switched ${String(first)}`);
+  switched(_fields: Fields, _socket: Duplex, first: Uint8Array): RawReader {
+    this.events.push(`switched ${Buffer.from(first).toString("latin1")}`);
+    return (bytes) => void this.events.push(`raw ${Buffer.from(bytes).toString("latin1")}`);
   }
   body(chunk: Uint8Array): void {
     this.events.push(`body ${Buffer.from(chunk).toString("latin1")}`);
@@ -205,6 +206,22 @@ describe("what is read (R-D9)", () => {
     await lines[0]?.answer("1\r\nc\r\n1\r\nd\r\nX");
     expect(visitor.events).toEqual(["ready", "head 200", "body ab", "body cd", "failed"]);
     expect(visitor.failure).toMatchObject({ code: ResetCode.ORIGIN_PROTOCOL, text: "ERR_RESPONSE_CHUNK" });
+  });
+
+  test("behind a 101 that was asked for nothing is HTTP any more", async () => {
+    const { lines, open } = bench();
+    const visitor = await open({ ...GET, upgrade: true });
+    await lines[0]?.answer("HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/");
+    await lines[0]?.answer("1.1 200 OK\r\n\r\n");
+    expect(visitor.events).toEqual(["ready", "switched HTTP/", "raw 1.1 200 OK\r\n\r\n"]);
+  });
+
+  test("a 101 that nobody asked for fails, and ends the connection", async () => {
+    const { lines, open } = bench();
+    const visitor = await open();
+    await lines[0]?.answer("HTTP/1.1 101 Switching Protocols\r\n\r\nraw");
+    expect(visitor.failure).toMatchObject({ code: ResetCode.ORIGIN_PROTOCOL, retry: "no" });
+    expect(lines[0]?.destroyed).toBe(true);
   });
 
   test("nothing is told after an abort, from within a call either", async () => {

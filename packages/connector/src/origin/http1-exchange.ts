@@ -7,7 +7,7 @@ import type { Fields } from "@sallyport/shared/http/fields";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 
 import { failure, hasNoContent } from "./exchange.ts";
-import type { OriginExchange, OriginFailure, OriginHandler, OriginRequest } from "./exchange.ts";
+import type { OriginExchange, OriginFailure, OriginHandler, OriginRequest, RawReader } from "./exchange.ts";
 import type { ConnectionUser, Http1Connection } from "./http1-connection.ts";
 import { requestHead } from "./http1-head.ts";
 
@@ -147,11 +147,12 @@ export class Http1Exchange implements OriginExchange, ConnectionUser {
     this.#handler.complete(trailers);
   }
 
-  switched(fields: Fields, socket: Duplex, first: Uint8Array): void {
+  switched(fields: Fields, socket: Duplex, first: Uint8Array): RawReader | undefined {
     this.#over();
     if (this.#request.upgrade) return this.#handler.switched(fields, socket, first);
     socket.on("error", ignore).destroy();
     this.#handler.failed(failure(ResetCode.ORIGIN_PROTOCOL, "101 that nobody asked for"));
+    return undefined;
   }
 
   broken(reason: OriginFailure): void {

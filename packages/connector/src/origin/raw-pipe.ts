@@ -7,6 +7,7 @@ import type { Fields } from "@sallyport/shared/http/fields";
 import type { StreamHandler, Stream } from "@sallyport/shared/mux/stream";
 import { ResetCode } from "@sallyport/shared/protocol/codes";
 
+import type { RawReader } from "./exchange.ts";
 import { errorText } from "./failure.ts";
 
 export class RawPipe implements Omit<StreamHandler, "onHead"> {
@@ -25,12 +26,14 @@ export class RawPipe implements Omit<StreamHandler, "onHead"> {
     this.#socket = socket;
     this.#closed = closed;
     if (first.length > 0) this.#toVisitor(first);
-    socket.on("data", (chunk: Buffer) => this.#toVisitor(chunk));
     socket.on("end", () => this.#onOriginEnd());
     socket.on("drain", () => this.#onOriginDrain());
     socket.on("error", (error) => this.#break(errorText(error)));
     socket.on("close", () => this.#break("ECONNRESET"));
   }
+
+  /** Takes what the socket has read: the pipe does not listen for it, so that no copy is made in between. */
+  readonly read: RawReader = (bytes) => this.#toVisitor(bytes);
 
   #toVisitor(chunk: Uint8Array): void {
     if (!this.#over && !this.#stream.write(chunk)) this.#socket.pause();

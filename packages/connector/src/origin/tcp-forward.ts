@@ -67,6 +67,10 @@ export class TcpForward implements StreamHandler {
           this.#leaveOrigin();
           this.#tryNextOrigin(reason);
         },
+        read: (bytes) => {
+          this.#pipe?.read(bytes);
+          return true;
+        },
       },
     );
   }
