@@ -2,13 +2,14 @@
 // skipped and says what to install.
 
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 
 // Debian keeps ip, nft and nginx where a user's PATH often does not look.
 const FOLDERS = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/lib/git-core"];
 
-/** Absolute path of a program, or undefined. */
+/** Absolute path of a program, or undefined; an absolute path stands for itself where there is such a file or folder. */
 export function findProgram(name: string): string | undefined {
+  if (isAbsolute(name)) return existsSync(name) ? name : undefined;
   return FOLDERS.map((folder) => join(folder, name)).find((file) => existsSync(file));
 }
 

@@ -72,7 +72,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: "R-D8", what: "bodies of GET, HEAD and DELETE have explicit framing; a body that stays away ends by an idle limit" },
   { id: "R-D9", what: "an origin's malformed or contradictory answer is a 502, and never shifts the next one" },
   { id: "R-D10", what: "what the relay writes into its own fields and cookies cannot break out of them" },
-  { id: "R-D11", what: "foreign servers see exactly the request that was decided, or none", absent: "not shown yet" },
+  { id: "R-D11", what: "foreign servers see exactly the request that was decided, or none" },
 
   { id: "R-E1", what: "the return address travels sealed and is compared with the application's own origin where Location is written" },
   { id: "R-E2", what: "a return address that a browser could read as another site becomes the root" },

@@ -47,6 +47,8 @@ export interface BedOptions {
   readonly providers?: ReadonlyMap<string, IdentityProvider>;
   /** Options of the service `open` besides its URL. */
   readonly service?: Readonly<Record<string, unknown>>;
+  /** Further services of the connector. */
+  readonly services?: Readonly<Record<string, unknown>>;
 }
 
 /** Credentials of the tunnels that the configuration has. */
@@ -207,6 +209,7 @@ async function startConnector(bed: Bed, options: BedOptions, forward: string): P
       open: { url: bed.open.url, ...options.service },
       admin: { url: bed.admin.url },
       stripped: { url: bed.open.url, stripPrefix: "/files" },
+      ...options.services,
     },
   };
   const file = join(bed.folder, "connector.yaml");

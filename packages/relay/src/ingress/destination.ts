@@ -18,6 +18,8 @@ const ALLOWED: DestinationDecision = { kind: "allowed" };
 const DENIED: DestinationDecision = { kind: "refused", code: "ERR_ACCESS_DENIED" };
 const MALFORMED: DestinationDecision = { kind: "refused", code: "ERR_REQUEST_TARGET_FORM" };
 
+const NETWORK_PATH = /^[/\\]{2}/;
+
 export function decideDestination(
   request: IngressRequest,
   canonical: CanonicalRequest,
@@ -28,6 +30,8 @@ export function decideDestination(
   if (canonical.method !== "COPY" && canonical.method !== "MOVE") return ALLOWED;
   const values = allValues(request.fields, "destination");
   if (values.length !== 1) return MALFORMED;
+  // A network-path reference (RFC 3986 section 4.2) names a host, though it looks like a path; RFC 4918 has no such form.
+  if (NETWORK_PATH.test(values[0] as string)) return MALFORMED;
   const read = readTarget(values[0] as string);
   if (read.kind === "refused") return read.code === "ERR_PATH_AMBIGUOUS" ? { kind: "refused", code: read.code } : MALFORMED;
   if (read.kind === "asterisk") return MALFORMED;
