@@ -138,6 +138,14 @@ export const GROUP_L: readonly Mutant[] = [
   },
   {
     id: "R-L10",
+    off: "JSON of any length is parsed",
+    file: `${RELAY}authn/service-token.ts`,
+    find: "if (text.length > MAX_JSON_LENGTH) return undefined;",
+    replace: "",
+    tests: [`${RELAY}authn/service-token.test.ts`],
+  },
+  {
+    id: "R-L10",
     off: "a pattern backtracks",
     file: `${SHARED}jws.ts`,
     find: "const TOKEN = /^([A-Za-z0-9_-]+)\\.",

@@ -116,6 +116,29 @@ describe("a service token over HTTP Basic", () => {
   });
 });
 
+describe("R-L10: a service token as JSON in one header", () => {
+  const json = (text: string) => verifier.fromJson(["X-Token", text], "x-token");
+  const pair = { "Sallyport-Client-Id": clientId, "SALLYPORT-client-secret": secret };
+
+  test("is accepted as exactly two strings, whatever the case of their names", () => {
+    expect(json(JSON.stringify(pair)).kind).toBe("valid");
+  });
+
+  test.each([
+    ["more than 1 KiB", JSON.stringify(pair) + " ".repeat(1_024)],
+    ["deep", `${JSON.stringify(pair).slice(0, -1)},"x":${"[".repeat(300)}${"]".repeat(300)}}`],
+    ["many members", JSON.stringify({ ...pair, ...Object.fromEntries(Array.from({ length: 90 }, (_, n) => [`k${n}`, 1])) })],
+    ["a member more", JSON.stringify({ ...pair, x: "" })],
+    ["a number in place of a string", JSON.stringify({ ...pair, "SALLYPORT-client-secret": 1 })],
+    ["a name twice in other letters", JSON.stringify({ "Sallyport-Client-Id": clientId, "sallyport-client-id": clientId })],
+    ["a prototype", `{"__proto__":${JSON.stringify(pair)}}`],
+    ["no end", JSON.stringify(pair).slice(0, -1)],
+    ["brackets without end", `{"x":${"[".repeat(1_000)}`],
+  ])("%s is malformed", (_name, text) => {
+    expect(refusal(json(text))).toBe("malformed");
+  });
+});
+
 describe("the format of a service token (R-J1)", () => {
   test("is what the generator makes, with secrets that never repeat", () => {
     const made = Array.from({ length: 200 }, generateServiceToken);
