@@ -5,7 +5,7 @@ import { InPlaceSet, type Member } from "@sallyport/shared/in-place-set";
 import { checkFieldLimits } from "@sallyport/shared/http/field-limits";
 import type { Clock, Timer } from "@sallyport/shared/clock";
 import type { ClientCheck } from "./client-certificate.ts";
-import type { ExchangeListener, IngressExchange, Peer } from "./exchange.ts";
+import type { ExchangeListener, IngressExchange, IngressHandler, Peer } from "./exchange.ts";
 import type { IngressLimits } from "./limits.ts";
 import type { RefusalCode } from "./refusals.ts";
 import { respondWith } from "./respond.ts";
@@ -109,6 +109,25 @@ export function dispatch(context: EngineContext, exchange: IngressExchange & { r
     if (exchange.unanswered) respondWith(exchange, "ERR_RELAY_INTERNAL", { requestId: context.newRequestId() });
     else exchange.abort();
   }
+}
+
+/** Where an exchange is: what its engine knows of the connection. */
+interface EngineHost {
+  readonly context: EngineContext;
+  readonly info: ConnectionInfo;
+}
+
+/** Answers a request that broke after its head, and has it recorded once: by its owner, who knows the most, where it has one. */
+export function refuseBroken(
+  exchange: IngressExchange,
+  handler: IngressHandler | undefined,
+  code: RefusalCode,
+  { context, info }: EngineHost,
+): void {
+  const requestId = handler?.requestId ?? context.newRequestId();
+  respondWith(exchange, code, { requestId });
+  if (handler === undefined) context.onRefused({ code, peer: info.peer, serverName: info.serverName, requestId });
+  else handler.onRefused(code);
 }
 
 /** Methods that no engine hands on: they act on the hop itself (R-A11, R-A13). */

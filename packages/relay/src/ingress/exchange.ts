@@ -3,6 +3,7 @@
 
 import type { Socket } from "node:net";
 import type { Fields } from "@sallyport/shared/http/fields";
+import type { RefusalCode } from "./refusals.ts";
 import type { ClientCheck } from "./client-certificate.ts";
 
 export interface Peer {
@@ -35,6 +36,10 @@ export interface IngressRequest {
 
 /** What the owner of an exchange is told. Never called re-entrantly from within a method of {@link IngressExchange}. */
 export interface IngressHandler {
+  /** What answers to this request name it by. */
+  readonly requestId: string;
+  /** The request broke after its head, and the engine has answered it with this; onAbort() follows. The owner records it. */
+  onRefused(code: RefusalCode): void;
   /** Body bytes (raw bytes both ways after {@link IngressExchange.switchProtocols}). */
   onData(chunk: Uint8Array): void;
   /** The visitor sent everything. Request trailers are dropped (R-C5). */

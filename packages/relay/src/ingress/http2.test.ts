@@ -291,7 +291,7 @@ describe("an HTTP/2 exchange", () => {
     exchange.resume();
     expect((await response(stream)).headers[":status"]).toBe(408);
     await recorder.saw("close");
-    expect(recorder.events).toEqual(["data", "abort 0", "close"]);
+    expect(recorder.events).toEqual(["data", "refused ERR_BODY_TIMEOUT", "abort 0", "close"]);
   });
 });
 

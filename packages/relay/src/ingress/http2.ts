@@ -3,10 +3,9 @@
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Fields } from "@sallyport/shared/http/fields";
-import type { ConnectionInfo, EngineContext, WatchedBody } from "./engine.ts";
+import { type ConnectionInfo, type EngineContext, refuseBroken, type WatchedBody } from "./engine.ts";
 import type { AbortReason, IngressExchange, IngressHandler, IngressRequest } from "./exchange.ts";
 import { hasNoBody, prepareHead, prepareTrailers } from "./outgoing.ts";
-import { respondWith } from "./respond.ts";
 
 /** RFC 9113 section 7. */
 export const Http2Code = {
@@ -152,11 +151,8 @@ export class Http2Exchange implements IngressExchange, WatchedBody {
     if (this.#phase !== "waiting") return this.#cut("body-timeout", Http2Code.CANCEL);
     this.#abortReason = "body-timeout";
     this.#stopBody();
-    const { context, info } = this.#host;
-    const requestId = context.newRequestId();
-    respondWith(this, "ERR_BODY_TIMEOUT", { requestId });
+    refuseBroken(this, this.#handler, "ERR_BODY_TIMEOUT", this.#host);
     this.#takenOver = true;
-    context.onRefused({ code: "ERR_BODY_TIMEOUT", peer: info.peer, serverName: info.serverName, requestId });
     this.#handler?.onAbort(0);
   }
 

@@ -211,11 +211,16 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     this.#forwarding?.bodyEnd();
   }
 
+  onRefused(code: RefusalCode): void {
+    this.#code = code;
+    this.#status = REFUSALS[code].status;
+    this.#reason = this.exchange.abortReason ?? code;
+  }
+
   onAbort(http2Code: number): void {
     this.#gone = true;
     this.#bodyReader?.abort();
     const timedOut = this.exchange.abortReason === "body-timeout";
-    if (timedOut && this.#status === 0) this.#status = REFUSALS.ERR_BODY_TIMEOUT.status;
     this.#forwarding?.visitorGone(http2Code, timedOut);
   }
 

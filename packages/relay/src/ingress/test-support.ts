@@ -11,6 +11,7 @@ import { connect as tlsConnect, type TLSSocket } from "node:tls";
 import { systemClock } from "@sallyport/shared/clock";
 import { Secret } from "@sallyport/shared/secret";
 import type { IngressExchange, IngressHandler } from "./exchange.ts";
+import type { RefusalCode } from "./refusals.ts";
 import { createIngressServer, type IngressServer, type IngressServerOptions } from "./server.ts";
 import type { Certificate } from "./tls.ts";
 
@@ -92,6 +93,7 @@ export class RawVisitor {
 
 /** Records what an exchange says, and lets a test wait for it. */
 export class Recorder implements IngressHandler {
+  readonly requestId: string = "id-of-the-owner";
   readonly events: string[] = [];
   readonly chunks: Uint8Array[] = [];
   readonly #waiting = new Set<() => void>();
@@ -103,6 +105,10 @@ export class Recorder implements IngressHandler {
 
   onEnd(): void {
     this.#note("end");
+  }
+
+  onRefused(code: RefusalCode): void {
+    this.#note(`refused ${code}`);
   }
 
   onAbort(http2Code: number): void {

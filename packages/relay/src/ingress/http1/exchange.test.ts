@@ -238,8 +238,10 @@ describe("request bodies", () => {
     exchange.resume();
     expect(await visitor.all()).toMatch(/^HTTP\/1\.1 408 [^]*Connection: close[^]*ERR_BODY_TIMEOUT/);
     await recorder.saw("close");
-    expect(recorder.events).toEqual(["data", "abort 0", "close"]);
-    expect(refused.map(({ code }) => code)).toEqual(["ERR_BODY_TIMEOUT"]);
+    expect(recorder.events).toEqual(["data", "refused ERR_BODY_TIMEOUT", "abort 0", "close"]);
+    // Its owner records it, under the id that the visitor was told.
+    expect(refused).toEqual([]);
+    expect(visitor.received).toContain(`Sallyport-Request-Id: ${recorder.requestId}`);
     expect(other.recorder.events).toEqual([]);
     paused.socket.destroy();
   });

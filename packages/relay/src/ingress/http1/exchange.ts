@@ -4,9 +4,8 @@
 
 import type { Fields } from "@sallyport/shared/http/fields";
 import type { RequestHead } from "@sallyport/shared/http1/request-head";
-import type { WatchedBody } from "../engine.ts";
+import { refuseBroken, type WatchedBody } from "../engine.ts";
 import type { AbortReason, IngressExchange, IngressHandler, IngressRequest, TakenUpgrade } from "../exchange.ts";
-import { respondWith } from "../respond.ts";
 import type { Http1Connection } from "./connection.ts";
 import { ResponseWriter } from "./response-writer.ts";
 
@@ -186,12 +185,8 @@ export class Http1Exchange implements IngressExchange, WatchedBody {
     this.#abortReason = reason;
     this.#unwatch();
     this.#closing = true;
-    const { context, info } = this.#connection;
-    const code = reason === "body-timeout" ? "ERR_BODY_TIMEOUT" : "ERR_REQUEST_FRAMING";
-    const requestId = context.newRequestId();
-    respondWith(this, code, { requestId });
+    refuseBroken(this, this.#handler, reason === "body-timeout" ? "ERR_BODY_TIMEOUT" : "ERR_REQUEST_FRAMING", this.#connection);
     this.#takenOver = true;
-    context.onRefused({ code, peer: info.peer, serverName: info.serverName, requestId });
     this.#handler?.onAbort(0);
   }
 
