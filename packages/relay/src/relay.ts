@@ -14,10 +14,14 @@ import { ApplicationTokens } from "./authn/application-token.ts";
 import { Authenticator } from "./authn/authenticate.ts";
 import { ClaimsRefresher, claimsSourceOf } from "./authn/renewal.ts";
 import { createProviders as createIdentityProviders, type IdentityProviders } from "./authn/providers.ts";
+import { connectEvaluator } from "./authn/evaluator-connection.ts";
+import type { ProviderNetwork } from "./authn/provider-fetch.ts";
 import { createServiceTokenVerifier } from "./authn/service-token.ts";
 import { AccessAssertionIssuer } from "./authz/access-assertion.ts";
 import { createAccessCerts } from "./authz/access-certs.ts";
 import { AssertionIssuer } from "./authz/assertion.ts";
+import { Evaluators } from "./authz/external/evaluator.ts";
+import { Verdicts } from "./authz/external/verdicts.ts";
 import type { Session, SessionEnd } from "./authn/session.ts";
 import { diffConfigs, restartSections } from "./config/diff.ts";
 import type { RelayConfig } from "./config/types.ts";
@@ -53,6 +57,7 @@ interface Access {
   readonly tokens: ApplicationTokens;
   readonly authenticator: Authenticator;
   readonly claims: ClaimsRefresher;
+  readonly verdicts: Verdicts;
 }
 
 export interface RelayOptions {
@@ -63,6 +68,8 @@ export interface RelayOptions {
   readonly showOnTerminal?: ((line: string) => void) | undefined;
   /** Instead of the identity providers that the configuration names. For tests. */
   readonly createProviders?: ((config: RelayConfig) => IdentityProviders) | undefined;
+  /** How external evaluators are found and trusted. Default: as the system does. */
+  readonly evaluatorNetwork?: ProviderNetwork | undefined;
 }
 
 export interface RelayAddresses {
@@ -104,14 +111,16 @@ class RelayProcess implements Relay {
   #adminListener: AdminListener | undefined;
   #access: Access | undefined;
   readonly #createProviders: (config: RelayConfig) => IdentityProviders;
+  readonly #evaluatorNetwork: ProviderNetwork;
   #providers: IdentityProviders = new Map();
   #redecideTimer: Timer | undefined;
   #listening: readonly ListenAddress[] = [];
   readonly #startedAt: number;
   #configLoadedAt: number;
 
-  constructor({ config, logger, clock, showOnTerminal = () => {}, createProviders }: RelayOptions) {
+  constructor({ config, logger, clock, showOnTerminal = () => {}, createProviders, evaluatorNetwork = {} }: RelayOptions) {
     this.#config = config;
+    this.#evaluatorNetwork = evaluatorNetwork;
     const onProblem = (provider: string, explanation: string): void =>
       logger.warn({ provider, explanation }, "trouble with an identity provider");
     // Read at the start only: authUrl does not change without a restart.
@@ -240,7 +249,18 @@ class RelayProcess implements Relay {
       claimsMaxAgeMs: () => this.#config.sessions.claimsMaxAgeMs,
       onError: (error) => this.#background(error),
     });
-    return { tokens, authenticator, claims };
+    const evaluators = new Evaluators({
+      issuer: this.#config.authUrl.origin,
+      keys,
+      clock,
+      connect: (evaluator) => connectEvaluator(evaluator, clock, this.#evaluatorNetwork),
+      onProblem: (evaluator, explanation) =>
+        explanation === undefined
+          ? this.#logger.info({ evaluator }, "the external evaluator answers again")
+          : this.#logger.warn({ evaluator, explanation }, "trouble with an external evaluator"),
+    });
+    const verdicts = new Verdicts({ clock, ask: (question) => evaluators.ask(question) });
+    return { tokens, authenticator, claims, verdicts };
   }
 
   #createAcceptor(state: State, recorder: Recorder): TunnelAcceptor {
@@ -268,6 +288,7 @@ class RelayProcess implements Relay {
       state,
       tokens: access.tokens,
       recorder,
+      verdicts: access.verdicts,
       runtime: () => this.#current(),
       providers: () => this.#providers,
       onFault,
@@ -371,11 +392,15 @@ class RelayProcess implements Relay {
 
   /** What decisions about exchanges under way are made by; undefined before the start. */
   #decisionContext(): DecisionContext | undefined {
-    const [access, runtime, sessions] = [this.#access, this.#runtime, this.#state?.sessions];
-    if (access === undefined || runtime === undefined || sessions === undefined) return undefined;
+    const [access, sessions] = [this.#access, this.#state?.sessions];
+    if (access === undefined || this.#runtime === undefined || sessions === undefined) return undefined;
+    const runtime = (): Runtime => this.#current();
     return {
-      runtime,
+      get runtime() {
+        return runtime();
+      },
       clock: this.#clock,
+      verdicts: access.verdicts,
       current: (identity) => access.authenticator.current(identity),
       used: (session) => {
         sessions.seen(session.id);

@@ -11,11 +11,12 @@ import { LoginFlow } from "./authn/login/flow.ts";
 import type { LoginAnswer, LoginServices, LoginTarget } from "./authn/login/types.ts";
 import type { IdentityProvider } from "./authn/provider.ts";
 import { longestSessionMs } from "./authn/session-length.ts";
+import type { Verdicts } from "./authz/external/verdicts.ts";
 import type { CanonicalRequest } from "./ingress/canonicalise.ts";
 import type { InFlight } from "./ingress/in-flight.ts";
 import { returnPath } from "./ingress/location.ts";
 import { answerLogin, serveLogin } from "./ingress/login-pages.ts";
-import { findLoginTarget, loginTarget, loginTargets } from "./ingress/login-target.ts";
+import { findLoginTarget, loginTarget, loginTargets, type TargetServices } from "./ingress/login-target.ts";
 import type { Application, Runtime } from "./ingress/runtime.ts";
 import type { Recorder } from "./observe/record.ts";
 import type { State } from "./state/state.ts";
@@ -25,6 +26,7 @@ export interface SignInOptions {
   readonly state: State;
   readonly tokens: ApplicationTokens;
   readonly recorder: Recorder;
+  readonly verdicts: Pick<Verdicts, "sofar">;
   runtime(): Runtime;
   /** By name, of this moment. */
   providers(): ReadonlyMap<string, IdentityProvider>;
@@ -44,7 +46,11 @@ export interface SignIn {
 
 export function createSignIn(options: SignInOptions): SignIn {
   const { clock, state, runtime } = options;
-  const targets = { now: () => clock.now(), lastSeenAt: (id: string) => state.sessions.lastSeenAt(id) };
+  const targets: TargetServices = {
+    now: () => clock.now(),
+    lastSeenAt: (id) => state.sessions.lastSeenAt(id),
+    external: (application, identity) => options.verdicts.sofar(application, identity),
+  };
   const services = servicesOf(options, targets);
   const flow = new LoginFlow(services);
   const cli = new CliFlow(new LoginContext(services), (token, { aud }) => {
@@ -75,7 +81,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   };
 }
 
-function servicesOf(options: SignInOptions, targets: { now(): number; lastSeenAt(id: string): number | undefined }): LoginServices {
+function servicesOf(options: SignInOptions, targets: TargetServices): LoginServices {
   const { clock, state, tokens, recorder, runtime } = options;
   return {
     clock,

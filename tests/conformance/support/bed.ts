@@ -8,6 +8,7 @@ import { loadConfig as loadConnectorConfig } from "@sallyport/connector/config/l
 import { createConnector, type Connector } from "@sallyport/connector/connector";
 import { createGate } from "@sallyport/connector/gate/gate";
 import type { IdentityProvider } from "@sallyport/relay/authn/provider";
+import type { ProviderNetwork } from "@sallyport/relay/authn/provider-fetch";
 import { generateServiceToken, digestSecret } from "@sallyport/relay/authn/service-token-format";
 import { createLogger } from "@sallyport/relay/commands/logger";
 import { loadConfig as loadRelayConfig } from "@sallyport/relay/config/load";
@@ -45,6 +46,8 @@ export interface BedOptions {
   /** Of relay and connector. Default: the system's. */
   readonly clock?: Clock;
   readonly providers?: ReadonlyMap<string, IdentityProvider>;
+  /** How the relay finds and trusts external evaluators. Default: as the system does. */
+  readonly evaluatorNetwork?: ProviderNetwork;
   /** Options of the service `open` besides its URL. */
   readonly service?: Readonly<Record<string, unknown>>;
   /** Further services of the connector. */
@@ -192,8 +195,9 @@ async function startRelay(bed: Bed, options: BedOptions): Promise<void> {
   const loaded = await loadRelayConfig({ file, env: {}, clock: systemClock });
   if (!loaded.ok) throw new Error(loaded.problems.map(({ message }) => message).join("\n"));
   await seedState(bed, loaded.config.state, options);
-  const { clock = systemClock, providers = new Map() } = options;
-  bed.relay = createRelay({ config: loaded.config, logger: bed.logger("relay"), clock, createProviders: () => providers });
+  const { clock = systemClock, providers = new Map(), evaluatorNetwork } = options;
+  const logger = bed.logger("relay");
+  bed.relay = createRelay({ config: loaded.config, logger, clock, createProviders: () => providers, evaluatorNetwork });
   await bed.relay.start();
 }
 

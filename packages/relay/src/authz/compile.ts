@@ -4,6 +4,7 @@
 import { SallyportError } from "@sallyport/shared/errors";
 import type { GroupConfig, PolicyAction, PolicyConfig, RuleLists } from "../config/policy-types.ts";
 import { dependsOnAny, type FactKind } from "./facts.ts";
+import { evaluatorsOf } from "./evaluators.ts";
 import { groupProblems, type GroupProblem } from "./group-graph.ts";
 import { PolicyBucket } from "./policy-bucket.ts";
 import type { CompiledApplication, CompiledPolicy, Decision, RuleNode } from "./policy.ts";
@@ -26,15 +27,25 @@ export interface PolicyDocument {
 export function compileApplications(document: PolicyDocument): ReadonlyMap<string, CompiledApplication> {
   const context = new GroupCompiler(document.groups);
   const policies = new Map(document.policies.map((policy) => [policy.name, compilePolicy(policy, context)]));
+  const rules = new Map(document.policies.map((policy) => [policy.name, policy]));
+  const groups = new Map(document.groups.map((group) => [group.name, group]));
   return new Map(
     document.applications.map(({ name, policies: names }) => {
       const own = names.map((policy) => policies.get(policy) ?? missing("policy", policy));
-      return [name, compileApplication(name, own)];
+      const evaluators = evaluatorsOf(
+        names.flatMap((policy) => rules.get(policy) ?? []),
+        groups,
+      );
+      return [name, compileApplication(name, own, evaluators)];
     }),
   );
 }
 
-function compileApplication(name: string, policies: readonly CompiledPolicy[]): CompiledApplication {
+function compileApplication(
+  name: string,
+  policies: readonly CompiledPolicy[],
+  evaluators: CompiledApplication["evaluators"],
+): CompiledApplication {
   const bucket = (action: PolicyAction): PolicyBucket =>
     new PolicyBucket(
       action,
@@ -44,6 +55,7 @@ function compileApplication(name: string, policies: readonly CompiledPolicy[]): 
     name,
     dependsOn: dependsOnAny(factsOf(policies)),
     policyCount: policies.length,
+    evaluators,
     deny: bucket("deny"),
     bypass: bucket("bypass"),
     service: bucket("service"),

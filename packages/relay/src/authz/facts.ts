@@ -27,8 +27,11 @@ export type CertificateFact =
 /** ISO 3166-1 alpha-2 code in upper case; undefined when the address is not known or the database does not hold it. */
 export type CountryLookup = (ip: IpAddress | undefined) => string | undefined;
 
-/** Answer of an external evaluator for this visitor, fetched before; undefined: none, late or not verified. */
-export type ExternalLookup = (url: string) => boolean | undefined;
+/**
+ * Answer of an external evaluator for this visitor, fetched before; undefined: none, late or not verified. Pending: it was
+ * not asked yet, and the first request to the application asks.
+ */
+export type ExternalLookup = (url: string) => boolean | "pending" | undefined;
 
 export interface RequestFacts {
   /** undefined: nobody signed in, and no service token presented. */

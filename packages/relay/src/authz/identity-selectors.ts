@@ -185,12 +185,14 @@ export class ExternalNode extends BaseNode {
   evaluate(facts: RequestFacts, pending: Truth): Truth {
     if (facts.identity === undefined) return pending;
     const answer = facts.external(this.#url);
+    if (answer === "pending") return pending;
     return answer === undefined ? UNKNOWN : truthOf(answer);
   }
 
   found(facts: RequestFacts): string {
     if (facts.identity === undefined) return NOBODY;
     const answer = facts.external(this.#url);
+    if (answer === "pending") return "the evaluator is asked by the first request";
     return answer === undefined ? "the evaluator gave no valid answer" : `the evaluator said ${answer ? "yes" : "no"}`;
   }
 }

@@ -183,3 +183,19 @@ export function groupFindings(groups: readonly Placed<GroupConfig>[], problems: 
       : [error([...path, "name"], "ERR_CONFIG_POLICY", `group ${value.name} ${problem}`, GROUP_REMEDIES[problem])];
   });
 }
+
+/** One evaluator has one set of keys: an answer is remembered by its URL. */
+export function evaluatorFindings({ groups, policies }: Pick<LintInput, "groups" | "policies">): readonly Finding[] {
+  const first = new Map<string, string>();
+  return [...groups, ...policies].flatMap(selectorsOf).flatMap(({ entry, path }) => {
+    if (entry.kind !== "externalEvaluation") return [];
+    const { url, ...rest } = entry.value;
+    const text = JSON.stringify([rest.keysUrl, rest.allowPrivateNetwork === true]);
+    const before = first.get(url);
+    if (before === undefined) first.set(url, text);
+    if (before === undefined || before === text) return [];
+    return [
+      error(path, "ERR_CONFIG_POLICY", "the same evaluator has other settings elsewhere in the file", "write it the same everywhere"),
+    ];
+  });
+}

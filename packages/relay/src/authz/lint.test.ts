@@ -103,6 +103,18 @@ describe("lint finds unknown names", () => {
   });
 });
 
+it("lint finds an evaluator that is written in two ways, through groups too", () => {
+  const evaluator = (keysUrl: string) => ({ externalEvaluation: { url: "https://a.example/ask", keysUrl } });
+  const groups: readonly GroupConfig[] = [{ name: "asked", include: [evaluator("https://a.example/keys")] }];
+  const policies = [
+    policy("p", "allow", { include: [{ group: "asked" }] }),
+    policy("q", "allow", { require: [evaluator("https://a.example/keys")], exclude: [evaluator("https://evil.example/keys")] }),
+  ];
+  expect(found({ groups, policies })).toEqual([
+    "error policies.1.exclude.0.externalEvaluation: the same evaluator has other settings elsewhere in the file",
+  ]);
+});
+
 describe("lint finds groups", () => {
   const group = (name: string, ...others: readonly string[]): GroupConfig => ({
     name,

@@ -5,7 +5,7 @@ import type { Finding } from "@sallyport/shared/config/problem";
 import type { PolicyConfig, PolicyTestConfig } from "../config/policy-types.ts";
 import { groupProblems, referredGroups } from "./group-graph.ts";
 import { error, unknownName, warning, type LintInput, type Placed } from "./lint-input.ts";
-import { actionFindings, groupFindings, personalGroups, selectorFindings } from "./lint-selectors.ts";
+import { actionFindings, evaluatorFindings, groupFindings, personalGroups, selectorFindings } from "./lint-selectors.ts";
 import { Possibilities } from "./possible.ts";
 import { isReasonCode, REASON_CODES } from "./reasons.ts";
 import { FALSE, TRUE } from "./truth.ts";
@@ -21,6 +21,7 @@ export function lintPolicies(input: LintInput): readonly Finding[] {
   return [
     ...input.groups.flatMap((group) => selectorFindings(group, input)),
     ...groupFindings(input.groups, problems),
+    ...evaluatorFindings(input),
     ...input.policies.flatMap((policy) => [
       ...selectorFindings(policy, input),
       ...actionFindings(policy, personal),

@@ -1,7 +1,7 @@
 // Policies in compiled form, and what comes out of them. Built by compile.ts once per configuration, read by
 // evaluate.ts on every request and by explain.ts on demand: there is one implementation of every selector.
 
-import type { PolicyAction, SelectorKind } from "../config/policy-types.ts";
+import type { ExternalEvaluationSelector, PolicyAction, SelectorKind } from "../config/policy-types.ts";
 import type { DependsOn, FactKind, RequestFacts } from "./facts.ts";
 import type { PolicyBucket } from "./policy-bucket.ts";
 import type { ReasonCode } from "./reasons.ts";
@@ -93,6 +93,8 @@ export interface CompiledApplication {
   /** Which facts its policies look at; see decision-cache.ts. */
   readonly dependsOn: DependsOn;
   readonly policyCount: number;
+  /** External evaluators of its policies, by URL. */
+  readonly evaluators: ReadonlyMap<string, ExternalEvaluationSelector>;
   readonly deny: PolicyBucket;
   readonly bypass: PolicyBucket;
   readonly service: PolicyBucket;

@@ -41,6 +41,47 @@ test("a visitor without --as has not signed in", async () => {
   expect(JSON.parse(out)).toMatchObject({ explanation: { decision: { outcome: "login", reason: "login-required" } } });
 });
 
+describe("what an evaluator or a certificate would change", () => {
+  const DOOR = "https://door.example.com/ask";
+  const evaluated = YAML.replace("ip: 10.0.0.0/8", `externalEvaluation: { url: "${DOOR}", keysUrl: "${DOOR}/keys" }`);
+  const ann = { request: `GET ${URL_OF_IT}`, asEmail: "ann@example.com", asGroup: ["eng"] };
+
+  test.each([
+    [{}, "deny: ", "unknown", "the evaluator gave no valid answer"],
+    [{ asExternal: [`${DOOR}=yes`] }, "allow: ", "true", "the evaluator said yes"],
+    [{ asExternal: [`${DOOR}=no`] }, "deny: ", "false", "the evaluator said no"],
+  ])("an answer: %j", async (more, outcome, value, found) => {
+    folder.write("relay.yaml", evaluated);
+    expect(await run({ ...ann, ...more })).toBe(0);
+    expect(out.startsWith(outcome)).toBe(true);
+    expect(out).toMatch(new RegExp(`${value} +externalEvaluation: .*\\(${found}\\)`));
+  });
+
+  test("a certificate, by each of its names", async () => {
+    folder.authority("ca");
+    folder.certificate("tls", ["*.example.com"]);
+    const selectors = [{ commonName: "ci" }, { subjectAlternativeName: "dns:ci.example.com" }, { fingerprint: "ab".repeat(32) }];
+    const require = JSON.stringify(selectors.map((clientCertificate) => ({ clientCertificate })));
+    folder.write(
+      "relay.yaml",
+      `authUrl: https://auth.example.com
+state: ./data
+listen: [ { address: "127.0.0.1:443", tls: { cert: { file: tls.crt }, key: { file: tls.key } } } ]
+tunnels: [ { name: office } ]
+policies: [ { name: machines, action: bypass, include: [ { everyone: true } ], require: ${require} } ]
+applications: [ { name: web, hostname: web.example.com, tunnel: office, service: web, policies: [ machines ], clientCertificates: { ca: { file: ca.crt } } } ]
+`,
+    );
+    const request = "GET https://web.example.com/";
+    expect(await run({ request, asCertificate: ["cn:ci", "dns:CI.example.com", `fingerprint:${"AB".repeat(32)}`] })).toBe(0);
+    expect(out).toContain("allow: application web, reason bypassed, policy machines");
+    out = "";
+    await run({ request });
+    expect(out).toContain("deny: application web, reason client-certificate-required");
+    expect(out).toContain("(no client certificate)");
+  });
+});
+
 test("a request that reaches no policy says why", async () => {
   expect(await run({ request: "GET http://nowhere.relay.localhost:8080/" })).toBe(0);
   expect(out).toBe("deny: no policy was asked (ERR_HOST_UNKNOWN)\n");
@@ -51,6 +92,8 @@ test.each([
   [{ request: "grafana" }, "request: "],
   [{ request: `GET ${URL_OF_IT}`, asEmail: "nobody" }, "as.email: "],
   [{ request: `GET ${URL_OF_IT}`, ip: "010.0.0.1" }, "as.ip: "],
+  [{ request: `GET ${URL_OF_IT}`, asExternal: ["https://door.example.com/=maybe"] }, "as.external["],
+  [{ request: `GET ${URL_OF_IT}`, asCertificate: ["ci"] }, "as.clientCertificate.subjectAlternativeNames[0]: "],
 ])("%j is a usage error", async (args, message) => {
   expect(await run(args)).toBe(2);
   expect(error).toContain(message);

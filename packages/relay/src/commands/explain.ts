@@ -28,6 +28,8 @@ export interface ExplainArguments {
   readonly asAuthMethod?: readonly string[];
   readonly asProvider?: string;
   readonly asServiceToken?: string;
+  readonly asCertificate?: readonly string[];
+  readonly asExternal?: readonly string[];
   readonly ip?: string;
   readonly country?: string;
   readonly at?: string;
@@ -67,6 +69,13 @@ export function registerExplainCommand(program: Command): void {
         "asProvider",
       ]),
     )
+    .addOption(
+      new Option(
+        "--as-certificate <name>",
+        "with a client certificate that verifies: cn:NAME, dns:NAME, email:, uri:, ip: or fingerprint:HEX; may be repeated",
+      ).argParser(collect),
+    )
+    .addOption(new Option("--as-external <URL=answer>", "an external evaluator's answer, yes or no; may be repeated").argParser(collect))
     .addOption(new Option("--ip <address>", "from this address"))
     .addOption(new Option("--country <code>", "from this country (default: that of the address)"))
     .addOption(new Option("--at <time>", "at this time, RFC 3339 (default: now)"))
@@ -185,10 +194,33 @@ function visitorOf(args: ExplainArguments): TestVisitor {
     country: args.country,
     time: args.at,
     claims: undefined,
-    clientCertificate: undefined,
-    external: undefined,
+    clientCertificate: args.asCertificate && certificateOf(args.asCertificate),
+    external: args.asExternal && answersOf(args.asExternal),
   };
   return Object.fromEntries(Object.entries(visitor).filter(([, value]) => value !== undefined)) as TestVisitor;
+}
+
+/** `cn:ci` and `fingerprint:AB...` are fields of their own; what else there is, is an alternative name. */
+function certificateOf(names: readonly string[]): unknown {
+  const field = (prefix: string): string | undefined => names.find((name) => name.startsWith(prefix))?.slice(prefix.length);
+  const alternatives = names.filter((name) => !/^(?:cn|fingerprint):/.test(name));
+  const [commonName, fingerprint] = [field("cn:"), field("fingerprint:")];
+  return {
+    ...(commonName === undefined ? {} : { commonName }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(alternatives.length === 0 ? {} : { subjectAlternativeNames: alternatives }),
+  };
+}
+
+/** Anything but yes and no is left to the schema to refuse. */
+function answersOf(pairs: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.lastIndexOf("=");
+      const answer = pair.slice(at + 1);
+      return [pair.slice(0, Math.max(at, 0)), answer === "yes" ? true : answer === "no" ? false : answer];
+    }),
+  );
 }
 
 function usage(output: Output, problem: string): number {

@@ -112,10 +112,10 @@ describe("each kind of mistake is found at its place (R-N1)", () => {
       "10 applications[0].rateLimit «rateLimit»",
     ],
     [
-      "a selector of a later release",
-      base.replace("everyone: true", "externalEvaluation: { url: 'https://a.example/', keysUrl: 'https://a.example/k' }"),
-      "ERR_CONFIG_NOT_YET",
-      "8 policies[0].include[0].externalEvaluation «externalEvaluation»",
+      "an evaluator without https",
+      base.replace("everyone: true", "externalEvaluation: { url: 'http://127.0.0.1/', keysUrl: 'https://a.example/k' }"),
+      "ERR_CONFIG_VALUE",
+      "8 policies[0].include[0].externalEvaluation.url «'http://127.0.0.1/'»",
     ],
     [
       "a certificate selector where no certificate is asked for",

@@ -24,7 +24,10 @@ const EXAMPLES: Readonly<Record<string, readonly unknown[]>> = {
   clientCertificate: ["any", { commonName: "ci" }, { subjectAlternativeName: "dns:ci.example.com" }, { fingerprint: "ab".repeat(32) }],
   method: ["GET", ["PROPFIND", "REPORT"]],
   timeWindow: [{ timezone: "Europe/Berlin" }, { days: ["mon", "fri"], from: "22:00", to: "06:00", timezone: "UTC" }],
-  externalEvaluation: [{ url: "https://door.example.com/ask", keysUrl: "http://127.0.0.1:8080/keys" }],
+  externalEvaluation: [
+    { url: "https://door.example.com/ask", keysUrl: "https://127.0.0.1:8080/keys" },
+    { url: "https://door.example.com/ask", keysUrl: "https://door.example.com/keys", allowPrivateNetwork: true },
+  ],
   group: ["engineering"],
 };
 

@@ -117,12 +117,16 @@ const certificateFields: z.ZodType<CertificateFields> = z
   });
 
 const evaluatorUrl = textValue((text) => (isEvaluatorUrl(text) ? text : undefined), "expected an https URL", {
-  remedy: "write an https URL without user, password or #; http only on loopback",
+  remedy: "write an https URL without user, password or #",
 });
 
 const externalEvaluation = z.strictObject({
   url: evaluatorUrl.meta({ description: "Where the signed question is posted.", examples: ["https://door.example.com/ask"] }),
   keysUrl: evaluatorUrl.meta({ description: "JWKS with which the answer is verified.", examples: ["https://door.example.com/keys"] }),
+  allowPrivateNetwork: z
+    .boolean()
+    .optional()
+    .meta({ description: "Whether the evaluator may have addresses that are not public. Default: false.", examples: [true] }),
 });
 
 const selectorShape: { readonly [K in SelectorKind]: z.ZodType<SelectorValues[K] | undefined> } = {
@@ -251,5 +255,5 @@ function isEvaluatorUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
   if (url.username !== "" || url.password !== "" || url.hash !== "") return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && /^(?:localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname));
+  return url.protocol === "https:";
 }

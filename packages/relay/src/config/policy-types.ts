@@ -31,6 +31,8 @@ export interface TimeWindowSelector {
 export interface ExternalEvaluationSelector {
   readonly url: string;
   readonly keysUrl: string;
+  /** Whether it may have addresses that are not public. */
+  readonly allowPrivateNetwork?: boolean | undefined;
 }
 
 /** What each selector takes. A selector in the file is an object with exactly one of these keys. */

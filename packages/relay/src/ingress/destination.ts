@@ -4,7 +4,7 @@
 import { readAuthority } from "@sallyport/shared/http/authority";
 import { allValues } from "@sallyport/shared/http/fields";
 import { readTarget } from "@sallyport/shared/http/path";
-import type { RequestFacts } from "../authz/facts.ts";
+import { noExternal, type RequestFacts } from "../authz/facts.ts";
 import type { CanonicalRequest } from "./canonicalise.ts";
 import { certificateFactOf } from "./client-certificate.ts";
 import type { IngressRequest } from "./exchange.ts";
@@ -48,6 +48,8 @@ export function decideDestination(
   // Methods are compared as they are: the policy that lets somebody MOVE lets them MOVE to there.
   if (route.application === application) return ALLOWED;
   // The certificate was verified for the host of the request: for another one it counts only by the same rules (R-B5).
-  const facts = { ...asked, clientCertificate: certificateFactOf(request, runtime.clientAuthorities.of(hostname), asked.nowMs) };
+  const clientCertificate = certificateFactOf(request, runtime.clientAuthorities.of(hostname), asked.nowMs);
+  // So was the question to an evaluator asked for the application of the request.
+  const facts = { ...asked, clientCertificate, external: noExternal };
   return runtime.decisions.decide(route.application.policies, facts).outcome === "allow" ? ALLOWED : DENIED;
 }

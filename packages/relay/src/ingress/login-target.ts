@@ -3,9 +3,10 @@
 
 import { formatAuthority } from "@sallyport/shared/http/authority";
 import { readTarget } from "@sallyport/shared/http/path";
+import type { PersonIdentity } from "../authn/identity.ts";
 import type { LoginTarget, LoginVisit, TargetDecision } from "../authn/login/types.ts";
 import type { Session } from "../authn/session.ts";
-import { noExternal, type CertificateFact, type RequestFacts } from "../authz/facts.ts";
+import type { CertificateFact, ExternalLookup, RequestFacts } from "../authz/facts.ts";
 import { parseIp } from "../authz/ip.ts";
 import { REASONS } from "../authz/reasons.ts";
 import type { Application, Runtime } from "./runtime.ts";
@@ -15,6 +16,8 @@ import { judgeForApplication } from "./session-use.ts";
 export interface TargetServices {
   now(): number;
   lastSeenAt(sessionId: string): number | undefined;
+  /** What evaluators are known to say of a person. */
+  external(application: Application, identity: PersonIdentity): ExternalLookup;
 }
 
 /** The application at this path (with query) of this host; undefined: none, or a path that can be misread. */
@@ -67,7 +70,7 @@ function decide(services: TargetServices, runtime: Runtime, { application, hostn
     nowMs,
     // The auth host asks for none: the first request over there tells.
     clientCertificate: runtime.clientAuthorities.of(hostname) === undefined ? undefined : ANOTHER_CONNECTION,
-    external: noExternal,
+    external: services.external(application, session.identity),
   };
   const decision = runtime.decisions.decide(application.policies, facts);
   if (decision.outcome !== "allow") return { kind: "deny", reason: decision.reason, detail: REASONS[decision.reason] };

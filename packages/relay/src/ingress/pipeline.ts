@@ -13,7 +13,8 @@ import type { SessionVerdict } from "../authn/session-length.ts";
 import type { SessionStore } from "../authn/session.ts";
 import type { AccessAssertionIssuer } from "../authz/access-assertion.ts";
 import type { AssertionIssuer } from "../authz/assertion.ts";
-import { noExternal, type RequestFacts } from "../authz/facts.ts";
+import type { VerdictLook, Verdicts } from "../authz/external/verdicts.ts";
+import { noExternal, type ExternalLookup, type RequestFacts } from "../authz/facts.ts";
 import type { Decision } from "../authz/policy.ts";
 import { REASONS } from "../authz/reasons.ts";
 import type { CorsConfig } from "../config/types.ts";
@@ -39,6 +40,8 @@ export interface PipelineServices extends InFlightServices {
   readonly accessAssertions: AccessAssertionIssuer;
   readonly tokens: ApplicationTokens;
   readonly claims: Pick<ClaimsRefresher, "look" | "confirm">;
+  /** What external evaluators said. */
+  readonly verdicts: Pick<Verdicts, "look" | "settle">;
   readonly sessions: Pick<SessionStore, "seen"> & Pick<SessionMaintenance, "lastSeenAt">;
   /** Sends a person to sign in, with these fields on the answer as well. Undefined: people are told with a page. */
   readonly loginRedirect?: ((request: InFlight, canonical: CanonicalRequest, application: Application, fields: Fields) => void) | undefined;
@@ -164,10 +167,12 @@ function decide(step: Step, authentication: Authentication): void {
   if (canonical.methodOverride && application.policies.dependsOn.method)
     return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
 
-  const facts = factsOf(step, identity);
+  const look = services.verdicts.look(application, identity);
+  const facts = factsOf(step, identity, look?.lookup);
   const startedAtMs = services.clock.monotonic();
   const decision = runtime.decisions.decide(application.policies, facts);
   services.policyEvaluated(services.clock.monotonic() - startedAtMs);
+  if (look !== undefined && look.missing.size > 0) return awaitVerdicts(step, look);
   request.decided(decision, facts);
   if (decision.outcome === "deny") {
     const code = decision.reason === "service-token-required" ? "ERR_CREDENTIAL_REQUIRED" : "ERR_ACCESS_DENIED";
@@ -183,6 +188,17 @@ function decide(step: Step, authentication: Authentication): void {
   }
   if (services.recordingRequired()) return request.answerRefusal("deny", "ERR_RECORD_UNAVAILABLE", "recording-failed");
   forward(step, authentication, facts, false);
+}
+
+/** First use of an evaluator's answer: this one request waits for it (A12). Whoever it is may have signed out meanwhile. */
+function awaitVerdicts(step: Step, look: VerdictLook): void {
+  const { services, request, application } = step;
+  services.verdicts
+    .settle(look)
+    .then(() => {
+      if (!request.closed) decide(step, services.authenticator.authenticate(request.exchange.request.fields, application.credentials));
+    })
+    .catch((error: unknown) => request.fault(error));
 }
 
 /** Whether an allowed request may use the credential that it came with, beyond what policies say. Notes the use when it may. */
@@ -276,7 +292,11 @@ function accessToken(
   return services.accessAssertions.get(access, who, facts.countryOf(facts.ip));
 }
 
-function factsOf({ services, runtime, request, canonical }: Step, identity: Identity | undefined): RequestFacts {
+function factsOf(
+  { services, runtime, request, canonical }: Step,
+  identity: Identity | undefined,
+  external: ExternalLookup = noExternal,
+): RequestFacts {
   const nowMs = services.clock.now();
   return {
     identity,
@@ -285,7 +305,7 @@ function factsOf({ services, runtime, request, canonical }: Step, identity: Iden
     method: canonical.method,
     nowMs,
     clientCertificate: certificateFactOf(request.exchange.request, runtime.clientAuthorities.of(canonical.hostname), nowMs),
-    external: noExternal,
+    external,
   };
 }
 
