@@ -18,8 +18,8 @@ export const GROUP_I: readonly Mutant[] = [
     id: "R-I2",
     off: "what is open stays open",
     file: `${RELAY}ingress/redecide.ts`,
-    find: "if (!stillAllowed(request, context)) request.revoke();",
-    replace: "stillAllowed(request, context);",
+    find: "if (look === undefined) request.revoke();",
+    replace: "if (look === undefined) continue;",
     tests: [SESSIONS],
   },
   {
