@@ -1,6 +1,7 @@
 // Our side with everything on: the built relay and connector with an application behind policies, a person's application
 // token in the cookie of every request, the assertion added and verified, records and metrics written.
 
+import { readFileSync } from "node:fs";
 import { startConnector } from "../../tests/harness/connector.ts";
 import type { Connector, ConnectorOptions } from "../../tests/harness/connector.ts";
 import { startRelay } from "../../tests/harness/relay.ts";
@@ -36,7 +37,10 @@ export interface Ours {
   readonly side: Side;
   readonly relay: Relay;
   readonly connector: Connector;
+  /** Of a request to the application of "/". */
   readonly headers: Readonly<Record<string, string>>;
+  /** The same for the others, by path prefix: each has a host name and a token of its own. */
+  readonly headersOf: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 export async function startOurs(stack: AsyncDisposableStack, options: OursOptions): Promise<Ours> {
@@ -53,8 +57,6 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
         };
   const applications = Object.keys(options.origins).map((path) => ({
     name: serviceName(path),
-    hostname: "app.relay.localhost",
-    path,
     policies: POLICIES,
   }));
   const tls = authority && (await authority.issue("relay", ["*.relay.localhost", "127.0.0.1"]));
@@ -73,14 +75,21 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
   );
   const env = authority && { env: { NODE_EXTRA_CA_CERTS: authority.caFile } };
   const connector = await startConnector(stack, relay, { services, ...env, ...profiled("connector"), ...options.connector });
-  const visitor = new Visitor(relay);
+  const visitor = new Visitor(relay, authority && readFileSync(authority.caFile, "utf8"));
   await visitor.signIn("app", "/", "visitor@example.com");
+  const headersOf: Record<string, Readonly<Record<string, string>>> = {};
+  for (const path of Object.keys(options.origins)) {
+    const name = serviceName(path);
+    if (name !== "app") await visitor.open(name, "/");
+    headersOf[path] = browserHeaders(relay.host(name), visitor.cookie(name));
+  }
   const url = `${tls ? "https" : "http"}://127.0.0.1:${relay.port}`;
   return {
     relay,
     connector,
     side: { name: "ours", url, pids: [relay.program.pid, connector.program.pid] },
-    headers: browserHeaders(relay.host("app"), visitor.cookie("app")),
+    headers: headersOf["/"] ?? {},
+    headersOf,
   };
 }
 

@@ -29,6 +29,8 @@ export interface RigOptions {
 }
 
 export interface Bed extends Rig {
+  /** As `headers`, for what is below /sink. */
+  readonly sinkHeaders: Rig["headers"];
   readonly origins: Origins;
   readonly product: Ours;
 }
@@ -75,6 +77,7 @@ export async function startRig(stack: AsyncDisposableStack, origins: Origins, { 
     origins,
     product: ours,
     headers: ours.headers,
+    sinkHeaders: ours.headersOf["/sink"] ?? {},
     ours: ours.side,
     reference: { name: "reference", url: `${tls ? "https" : "http"}://127.0.0.1:${first.port}`, pids: [first.pid, second.pid] },
   };

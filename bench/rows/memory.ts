@@ -59,7 +59,8 @@ async function idleWebSockets(context: Context): Promise<Result> {
     String(ours.relay.port),
     String(count),
     "/sink/socket",
-    JSON.stringify(ours.headers),
+    // A person's WebSocket names where it comes from (R-H5).
+    JSON.stringify({ ...ours.headersOf["/sink"], Origin: `http://${ours.relay.host("sink")}` }),
   ]);
   await told(load, "open", OPENING_TIMEOUT_MS);
   await settle();

@@ -18,7 +18,12 @@ async function compareTransfers(context: Context, path: string, upload: boolean)
   const cpu = (side: Side): number => cpuSecondsOf(side.pids).reduce((sum, seconds) => sum + seconds, 0);
   const run = async (side: Side): Promise<Measured> => {
     const before = cpu(side);
-    const bytesPerSecond = await transfer({ url: side.url + path, headers: rig.headers, bytes: TRANSFER_BYTES, ...file });
+    const bytesPerSecond = await transfer({
+      url: side.url + path,
+      headers: upload ? rig.sinkHeaders : rig.headers,
+      bytes: TRANSFER_BYTES,
+      ...file,
+    });
     return { bytesPerSecond, cpuSeconds: cpu(side) - before };
   };
   const samples = await alternate(

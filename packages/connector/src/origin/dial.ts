@@ -46,8 +46,8 @@ export interface DialHandler {
  * of 64 KiB more (T13: 200 MB for a thousand of them). TLS does not know the option, and hands over 16 KiB at a time.
  */
 const READ_AHEAD_BYTES = 0;
-/** Most that one read gives. Node's own would be 64 KiB, and so would what a stalled reader holds. */
-const READ_BYTES = 32_768;
+/** Most that one read gives, and so what a stalled reader holds; Node's own would be 64 KiB. 32 KiB saved 5 % of a download's CPU at most. */
+const READ_BYTES = 16_384;
 /** The same for TLS, where it bounds what waits to be written, too. */
 const TLS_BUFFER_BYTES = 16_384;
 

@@ -1,5 +1,5 @@
 // One bound for everything received but not yet handed on, over all connections of the process (R-L6). Windows bound one
-// stream; this bounds their sum: half of it is shared out between the windows in use, which grow into it while there is room
+// stream; this bounds their sum: a quarter of it is shared out between the windows in use, which grow into it while there is room
 // and shrink to their share when there is not. At the end of it the longest-stalled stream goes.
 
 import { MIN_STREAM_WINDOW_BYTES } from "./window.ts";
@@ -15,6 +15,11 @@ export interface Holder {
 }
 
 export const DEFAULT_BUDGET_BYTES = 67_108_864;
+/**
+ * Part of the budget for windows in use. The rest is for those that are not drained yet, each of which may bring 64 KiB: that many
+ * new readers can stall beside the old ones before one must go. A quarter is 16 MiB, the largest window, or 1,024 of the smallest.
+ */
+const WINDOW_PART = 1 / 4;
 
 export class BufferBudget {
   readonly limitBytes: number;
@@ -40,15 +45,15 @@ export class BufferBudget {
 
   /**
    * How much larger the windows in use may become, together; negative when they are too large. Granted credit cannot be taken
-   * back, so all of them must fit when every reader stalls at once; the other half is for those not in use yet.
+   * back, so all of them must fit when every reader stalls at once.
    */
   get windowRoomBytes(): number {
-    return this.limitBytes / 2 - this.#windowBytes;
+    return this.limitBytes * WINDOW_PART - this.#windowBytes;
   }
 
   /** What each window in use may have when there is no room: whole steps of the smallest window, at least one. */
   get windowShareBytes(): number {
-    const steps = Math.floor(this.limitBytes / 2 / Math.max(1, this.#windows) / MIN_STREAM_WINDOW_BYTES);
+    const steps = Math.floor((this.limitBytes * WINDOW_PART) / Math.max(1, this.#windows) / MIN_STREAM_WINDOW_BYTES);
     return Math.max(1, steps) * MIN_STREAM_WINDOW_BYTES;
   }
 

@@ -463,7 +463,7 @@ describe("bounds", () => {
   });
 
   it("lets windows grow only as far as the budget holds all of them when every reader stalls at once (R-L6)", async () => {
-    const bench = new Bench("connector", { budgetBytes: 4 << 20 });
+    const bench = new Bench("connector", { budgetBytes: 8 << 20 });
     const ids = Array.from({ length: 20 }, (_, at) => at + 1);
     bench.give(...ids.map((id) => open(id)));
     const creditBytes = new Map(ids.map((id) => [id, 65_536]));
@@ -490,7 +490,7 @@ describe("bounds", () => {
   });
 
   it("shrinks the windows of many slow readers to their share, so that all of them can stall and none is cut (R-L6, T13)", async () => {
-    const bench = new Bench("connector", { budgetBytes: 2 << 20 });
+    const bench = new Bench("connector", { budgetBytes: 4 << 20 });
     const ids = Array.from({ length: 40 }, (_, at) => at + 1);
     bench.give(...ids.map((id) => open(id)));
     const creditBytes = new Map(ids.map((id) => [id, 65_536]));
@@ -510,7 +510,7 @@ describe("bounds", () => {
       bench.clock.advance(100);
       bench.give(ping());
     }
-    // 40 windows of 64 KiB are 2.5 MiB, half of the budget is 1. What was granted is not taken back, only not given again.
+    // 40 windows of 64 KiB are 2.5 MiB, a quarter of the budget is 1. What was granted is not taken back, only not given again.
     expect(bench.budget.windowRoomBytes).toBeGreaterThanOrEqual(0);
     expect(Math.min(...creditBytes.values())).toBeGreaterThanOrEqual(8_192);
     for (const id of ids) bench.give(data(id, creditBytes.get(id) ?? 0));
