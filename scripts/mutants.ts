@@ -20,17 +20,16 @@ interface Outcome {
   readonly verdict: Verdict;
 }
 
+const { values: options } = parseArgs({ options: { only: { type: "string" }, group: { type: "string" }, jobs: { type: "string" } } });
+const MAX_JOBS = 16;
+
 function chosen(): readonly Mutant[] {
-  const { values } = parseArgs({ options: { only: { type: "string" }, group: { type: "string" }, jobs: { type: "string" } } });
-  const ids = values.only?.split(",");
-  return MUTANTS.filter(
-    ({ id }) => (ids === undefined || ids.includes(id)) && (values.group === undefined || values.group.includes(id.charAt(2))),
-  );
+  const ids = options.only?.split(",");
+  return MUTANTS.filter(({ id }) => ids?.includes(id) !== false && options.group?.includes(id.charAt(2)) !== false);
 }
 
 function jobs(): number {
-  const { values } = parseArgs({ options: { only: { type: "string" }, group: { type: "string" }, jobs: { type: "string" } } });
-  return Math.max(1, Math.min(16, Number(values.jobs ?? 1) || 1));
+  return Math.max(1, Math.min(MAX_JOBS, Number(options.jobs ?? 1) || 1));
 }
 
 async function work(scratch: Scratch, queue: Mutant[], outcomes: Outcome[]): Promise<void> {
