@@ -56,7 +56,7 @@ test("R-K8: near the last id the connection is drained and a new one serves on",
   const origin = new RecordingOrigin();
   await origin.listen();
   stack.defer(() => origin.close());
-  const rogue = await startRogueRelay(stack, { open: origin.url }, MAX_STREAM_ID - 1_005);
+  const rogue = await startRogueRelay(stack, { open: origin.url }, { firstStreamId: MAX_STREAM_ID - 1_005 });
   const first = rogue.mux;
   let served = 0;
   while (first.accepting && served < 2_000) {

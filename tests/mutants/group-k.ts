@@ -12,8 +12,8 @@ export const GROUP_K: readonly Mutant[] = [
     id: "R-K1",
     off: "a connector gets the hostname it asks for",
     file: `${RELAY}tunnel/acceptor.ts`,
-    find: "if (wanted !== undefined && !grants.some((grant) => grant.hostname === wanted)) {",
-    replace: "if (wanted !== undefined && grants.length < 0) {",
+    find: "if (wanted === undefined || grants.some(({ hostname }) => hostname === wanted)) return undefined;",
+    replace: "if (wanted === undefined || grants.length >= 0) return undefined;",
     tests: [`${CASES}r-k01-grants.test.ts`],
   },
   {

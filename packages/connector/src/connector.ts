@@ -175,8 +175,10 @@ class RunningConnector implements Connector {
         logger.warn({ key }, "this key changes at the next start only");
     }
     const before = [...this.#config.services.keys()];
+    const said = JSON.stringify(this.#router.services());
     this.#router.reload(config.services);
     this.#config = config;
+    if (JSON.stringify(this.#router.services()) !== said) this.#supervisor.announce();
     const after = [...config.services.keys()];
     logger.info(
       { added: after.filter((name) => !before.includes(name)), removed: before.filter((name) => !after.includes(name)) },

@@ -264,7 +264,13 @@ class RelayProcess implements Relay {
   }
 
   #createAcceptor(state: State, recorder: Recorder): TunnelAcceptor {
-    const observer = observeTunnels({ logger: this.#logger, metrics: this.#metrics, recorder, registry: this.#registry });
+    const observer = observeTunnels({
+      logger: this.#logger,
+      metrics: this.#metrics,
+      recorder,
+      registry: this.#registry,
+      tunnels: () => this.#config.tunnels.map(({ name }) => name),
+    });
     return new TunnelAcceptor({
       authUrl: this.#config.authUrl.origin,
       software: RELAY_SOFTWARE,

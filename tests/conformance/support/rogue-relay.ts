@@ -148,20 +148,29 @@ function nameOf(code: ResetCode): string {
   return Object.entries(ResetCode).find(([, value]) => value === code)?.[0] ?? String(code);
 }
 
+export interface RogueOptions {
+  /** Id of the first stream of the first connection. Default 1. */
+  readonly firstStreamId?: number;
+  /** How far its clock is ahead. Default 0. */
+  readonly clockAheadMs?: number;
+  /** Signs the manifest of each new connection. Default: the root key of the credential. */
+  readonly manifestKey?: KeyObject;
+}
+
 export async function startRogueRelay(
   stack: AsyncDisposableStack,
   services: Readonly<Record<string, unknown>>,
-  firstStreamId = 1,
+  options: RogueOptions = {},
 ): Promise<RogueRelay> {
   const rogue = new RogueRelay();
-  rogue.firstStreamId = firstStreamId;
+  rogue.firstStreamId = options.firstStreamId ?? 1;
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   rogue.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { privateKey } = generateTunnelKeyPair();
   const publicKey = createPublicKey(privateKey);
   const sockets = new WebSocketServer({ server, handleProtocols: () => "sallyport.v1" });
-  sockets.on("connection", (socket) => void admit(rogue, wsTransport(socket), publicKey));
+  sockets.on("connection", (socket) => void admit(rogue, wsTransport(socket), publicKey, options));
   const loaded = parseConfig("connector.yaml", stringify({ connections: 1, services }), {});
   if (loaded.kind !== "loaded") throw new Error(loaded.problems.map(({ message }) => message).join("\n"));
   const credential = {
@@ -209,12 +218,17 @@ export async function startRogueRelay(
   return rogue;
 }
 
-async function admit(rogue: RogueRelay, transport: ReturnType<typeof wsTransport>, publicKey: KeyObject): Promise<void> {
+async function admit(
+  rogue: RogueRelay,
+  transport: ReturnType<typeof wsTransport>,
+  publicKey: KeyObject,
+  { clockAheadMs = 0, manifestKey = rogue.root.privateKey }: RogueOptions,
+): Promise<void> {
   const hello = {
     software: "rogue/1",
     limits: DEFAULT_MUX_LIMITS,
     capabilities: [],
-    time: Date.now(),
+    time: Date.now() + clockAheadMs,
     connectionId: "c",
     tunnel: "office",
     grants: [],
@@ -236,7 +250,7 @@ async function admit(rogue: RogueRelay, transport: ReturnType<typeof wsTransport
     handler: { onGoaway: (goaway) => void rogue.goaways.push(goaway), onClosed: (cause) => void rogue.causes.push(cause) },
   });
   rogue.firstStreamId = 1;
-  mux.sendKeys(rogue.manifest());
+  mux.sendKeys(rogue.manifest({}, manifestKey));
   rogue.transports.push(transport);
   rogue.connections.push(mux);
 }

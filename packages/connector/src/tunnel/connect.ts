@@ -69,6 +69,7 @@ export function connector(options: ConnectOptions): Connect {
       signal,
     });
     const onAbort = (): void => transport.terminate();
+    const said = helloOf(options);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       const hello = await connectorHandshake({
@@ -77,10 +78,13 @@ export function connector(options: ConnectOptions): Connect {
         authUrl: credential.relayUrl,
         credentialId: credential.credentialId,
         privateKey: credential.privateKey,
-        hello: helloOf(options),
+        hello: said,
         clock,
       });
-      return new Serving(options, hello, localAddress, events, transport);
+      const serving = new Serving(options, hello, localAddress, events, transport);
+      // A reload during the handshake found nobody to tell.
+      if (!sameServices(said.services, options.services())) serving.announce();
+      return serving;
     } catch (error) {
       throw asConnectError(error);
     } finally {
@@ -101,9 +105,14 @@ function helloOf({ software, connectorId, services, wantedHostname }: ConnectOpt
   };
 }
 
+function sameServices(one: readonly HelloService[], other: readonly HelloService[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
 class Serving implements ServingConnection {
   readonly connectionId: string;
   readonly localAddress: string | undefined;
+  readonly #options: ConnectOptions;
   readonly #mux: MuxConnection;
   readonly #transport: Transport;
 
@@ -115,6 +124,7 @@ class Serving implements ServingConnection {
     transport: Transport,
   ) {
     const { news, clock, budget, accept } = options;
+    this.#options = options;
     this.connectionId = hello.connectionId;
     this.localAddress = localAddress;
     this.#transport = transport;
@@ -149,6 +159,10 @@ class Serving implements ServingConnection {
 
   get bytesSent(): number {
     return this.#transport.bytesSent;
+  }
+
+  announce(): void {
+    this.#mux.sendHello(JSON.stringify(helloOf(this.#options)));
   }
 
   leave(reason: GoawayReason, text: string): void {

@@ -24,6 +24,8 @@ export interface ServingConnection {
   /** Of the WebSocket, over its life. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** Tells the relay which services there are now. */
+  announce(): void;
   /** Takes no more streams; closes by itself when the last one ends. */
   leave(reason: GoawayReason, text: string): void;
   /** Ends it now, with every stream on it. */

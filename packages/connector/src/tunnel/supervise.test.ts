@@ -36,12 +36,17 @@ class FakeConnection implements ServingConnection {
   readonly bytesReceived = 0;
   readonly bytesSent = 0;
   openStreams = 0;
+  announcements = 0;
   state: "serving" | "leaving" | "closed" = "serving";
   readonly events: ConnectionEvents;
 
   constructor(events: ConnectionEvents, localAddress: string | undefined) {
     this.events = events;
     this.localAddress = localAddress;
+  }
+
+  announce(): void {
+    this.announcements++;
   }
 
   leave(): void {
@@ -233,6 +238,14 @@ describe("several connections", () => {
     one.lose("ERR_TUNNEL_LOST");
     expect(supervisor.status().slots.map(({ state }) => state)).toEqual(["waiting", "serving"]);
     expect(two.state).toBe("serving");
+  });
+
+  test("other services are announced on every connection that serves, and none is opened or closed for it (T18)", async () => {
+    const { attempt, attempts, supervisor } = harness({ connections: 3 });
+    const one = await attempt(0).succeed();
+    const two = await attempt(1).succeed();
+    supervisor.announce();
+    expect([one.announcements, two.announcements, one.state, two.state, attempts.length]).toEqual([1, 1, "serving", "serving", 3]);
   });
 
   test("after a network change waits end, connections with a vanished address are replaced, others stay", async () => {

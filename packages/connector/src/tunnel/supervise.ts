@@ -88,6 +88,11 @@ export class Supervisor {
     }
   }
 
+  /** Tells the relay, on every connection, which services there are now; the tunnel and its streams stay. */
+  announce(): void {
+    for (const { state } of this.#slots) if (state.kind === "serving") state.connection.announce();
+  }
+
   /** Takes no new streams, lets those in flight finish for at most `graceMs`, then closes. Ends early when idle. */
   drain(graceMs: number): void {
     if (this.#stopping) return;

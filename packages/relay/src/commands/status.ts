@@ -45,15 +45,15 @@ export function showStatus(status: RelayStatus): string {
 function showTunnels(status: RelayStatus): string {
   const rows = status.tunnels.flatMap((tunnel) =>
     tunnel.connectors.length === 0
-      ? [[tunnel.name, "no connector", "", "", "", "", ""]]
+      ? [[tunnel.name, "no connector", "", "", "", "", "", ""]]
       : tunnel.connectors.map((one) => {
           const load = [String(one.connections), String(one.streams)];
           // What a connector says of itself may hold anything: shown as JSON text without its quotes.
           const said = [one.hostname, one.version].map((text) => JSON.stringify(text).slice(1, -1));
-          return [tunnel.name, ...said, one.address, ...load, showTime(one.connectedAt)];
+          return [tunnel.name, ...said, one.address, one.credentialId, ...load, showTime(one.connectedAt)];
         }),
   );
   return rows.length === 0
     ? "No tunnels are configured.\n"
-    : table([["TUNNEL", "CONNECTOR", "VERSION", "ADDRESS", "CONNECTIONS", "STREAMS", "SINCE"], ...rows]);
+    : table([["TUNNEL", "CONNECTOR", "VERSION", "ADDRESS", "CREDENTIAL", "CONNECTIONS", "STREAMS", "SINCE"], ...rows]);
 }

@@ -2,7 +2,7 @@
 
 import type { ConnectorStatus, RelayStatus } from "../admin/status.ts";
 import type { RelayConfig } from "../config/types.ts";
-import type { TunnelConnection } from "../tunnel/connection.ts";
+import type { ConnectionInfo, TunnelConnection } from "../tunnel/connection.ts";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import type { Health } from "./health.ts";
 import type { Recorder } from "./record.ts";
@@ -38,11 +38,12 @@ export function relayStatus(input: RelayStatusInput): RelayStatus {
 }
 
 /** One entry per connector process, however many connections it holds. */
-function connectorsOf(connections: readonly TunnelConnection[]): readonly ConnectorStatus[] {
+export function connectorsOf(connections: readonly TunnelConnection[]): readonly ConnectorStatus[] {
   const byConnector = new Map<string, ConnectorStatus>();
   for (const { info, outstanding } of connections) {
-    const known = byConnector.get(info.connectorId);
-    byConnector.set(info.connectorId, {
+    const key = connectorKey(info);
+    const known = byConnector.get(key);
+    byConnector.set(key, {
       connectorId: info.connectorId,
       credentialId: info.credentialId,
       hostname: info.connectorHostname,
@@ -54,6 +55,14 @@ function connectorsOf(connections: readonly TunnelConnection[]): readonly Connec
     });
   }
   return [...byConnector.values()];
+}
+
+/**
+ * A connector chooses its own id, so whoever stole a credential can copy that too: two with one id count as one only where
+ * everything else about them is the same as well (R-K2).
+ */
+export function connectorKey({ connectorId, credentialId, address, connectorHostname, software }: ConnectionInfo): string {
+  return JSON.stringify([connectorId, credentialId, address, connectorHostname, software]);
 }
 
 function publicApplications({ applications, policies }: RelayConfig): readonly string[] {

@@ -8,20 +8,21 @@ import type { TunnelConnection } from "../tunnel/connection.ts";
 import type { TunnelRegistry } from "../tunnel/registry.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Recorder } from "./record.ts";
+import { connectorsOf } from "./relay-status.ts";
 
 export interface TunnelObserverOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly recorder: Recorder;
   readonly registry: TunnelRegistry;
+  /** Names of the configured tunnels: what the `tunnel` label may say. */
+  tunnels(): readonly string[];
 }
 
-export function observeTunnels({ logger, metrics, recorder, registry }: TunnelObserverOptions): (event: TunnelEvent) => void {
+export function observeTunnels(options: TunnelObserverOptions): (event: TunnelEvent) => void {
+  const { logger, metrics, recorder } = options;
   const counts = { connected: 0, refused: 0 };
-  metrics.read("gauge", "sallyport_tunnel_connections", "Connections of connectors.", () => registry.list().length);
-  metrics.read("gauge", "sallyport_tunnel_streams", "Open streams of all connections.", () =>
-    registry.list().reduce((sum, connection) => sum + connection.outstanding, 0),
-  );
+  registerGauges(options);
   metrics.read(
     "counter",
     "sallyport_tunnel_connects_total",
@@ -36,6 +37,11 @@ export function observeTunnels({ logger, metrics, recorder, registry }: TunnelOb
         counts.connected++;
         logger.info(connectionFields(event.connection), "connector connected");
         return recorder.event("connector.connected", "relay", recordFields(event.connection));
+      case "announced":
+        return logger.info(
+          { ...connectionFields(event.connection), services: [...event.connection.services] },
+          "connector has other services now",
+        );
       case "disconnected": {
         const reason = causeText(event.cause);
         logger.info({ ...connectionFields(event.connection), [LogField.reason]: reason }, "connector disconnected");
@@ -57,6 +63,17 @@ export function observeTunnels({ logger, metrics, recorder, registry }: TunnelOb
         );
     }
   };
+}
+
+/** Per tunnel, so that an alert can say "one connector more than there should be" (R-K2) or "none". */
+function registerGauges({ metrics, registry, tunnels }: TunnelObserverOptions): void {
+  const gauge = (name: `sallyport_${string}`, help: string, value: (connections: readonly TunnelConnection[]) => number): void =>
+    metrics.read("gauge", name, help, () => tunnels().map((tunnel) => ({ labels: { tunnel }, value: value(registry.list(tunnel)) })));
+  gauge("sallyport_tunnel_connectors", "Connector processes that are connected.", (connections) => connectorsOf(connections).length);
+  gauge("sallyport_tunnel_connections", "Connections of connectors.", (connections) => connections.length);
+  gauge("sallyport_tunnel_streams", "Open streams of all connections.", (connections) =>
+    connections.reduce((sum, connection) => sum + connection.outstanding, 0),
+  );
 }
 
 function connectionFields({ info }: TunnelConnection): Record<string, unknown> {

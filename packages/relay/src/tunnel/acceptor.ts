@@ -13,7 +13,7 @@ import { wsTransport, WS_LIMITS } from "@sallyport/shared/mux/ws-transport";
 import { GoawayReason } from "@sallyport/shared/protocol/codes";
 import { PROTOCOL_V1 } from "@sallyport/shared/protocol/frame";
 import { relayHandshake, type Admission, type KnownCredential, type RelayHandshakeResult } from "@sallyport/shared/protocol/handshake";
-import { relayHelloJson, type ConnectorHello, type Grant, type RelayHello } from "@sallyport/shared/protocol/hello";
+import { parseConnectorHello, relayHelloJson, type ConnectorHello, type Grant, type RelayHello } from "@sallyport/shared/protocol/hello";
 import { WebSocketServer, type WebSocket } from "ws";
 import { TunnelConnection } from "./connection.ts";
 import { MAX_CONNECTIONS_PER_TUNNEL, type TunnelRegistry } from "./registry.ts";
@@ -41,6 +41,8 @@ export interface CredentialSource {
 /** What happens at the tunnel endpoint, for record, log and metrics. */
 export type TunnelEvent =
   | { readonly type: "connected"; readonly connection: TunnelConnection }
+  /** The connector's configuration changed: it has other services now. */
+  | { readonly type: "announced"; readonly connection: TunnelConnection }
   | { readonly type: "disconnected"; readonly connection: TunnelConnection; readonly cause: CloseCause }
   | {
       readonly type: "refused";
@@ -126,13 +128,29 @@ export class TunnelAcceptor {
     });
   }
 
-  /** Tells connectors changed grants, and those of removed tunnels to go. */
+  /** Tells connectors changed grants, and those of removed tunnels or hostnames to go. */
   configurationChanged(): void {
-    for (const connection of this.#options.registry.list()) {
-      const grants = this.#options.grantsOf(connection.info.tunnel);
+    for (const { info, hello, mux } of this.#options.registry.list()) {
+      const { tunnel, credentialId, address, connectionId } = info;
+      const grants = this.#options.grantsOf(tunnel);
       if (grants === undefined) {
-        connection.mux.close(GoawayReason.TUNNEL_REMOVED, `the relay's configuration has no tunnel ${connection.info.tunnel} any more`);
-      } else connection.mux.sendHello(relayHelloJson(this.#answer(connection.info.connectionId, connection.info.tunnel, grants)));
+        mux.close(GoawayReason.TUNNEL_REMOVED, `the relay's configuration has no tunnel ${tunnel} any more`);
+        continue;
+      }
+      const refusal = wantedRefusal(hello.wantedHostname, tunnel, grants);
+      if (refusal === undefined) mux.sendHello(relayHelloJson(this.#answer(connectionId, tunnel, grants)));
+      else {
+        // What was granted at the handshake is checked at every change (R-K1); one record for each connection that goes.
+        this.#options.onEvent({
+          type: "refused",
+          address,
+          credentialId,
+          tunnel,
+          reason: "hostname-not-granted",
+          hostname: refusal.hostname,
+        });
+        mux.close(GoawayReason.HOSTNAME_NOT_GRANTED, refusal.text);
+      }
     }
   }
 
@@ -182,7 +200,7 @@ export class TunnelAcceptor {
     connectionId: string,
   ): void {
     const { registry, clock, budget, onEvent, credentials } = this.#options;
-    const { hello } = result;
+    let { hello } = result;
     // Assigned below, seen by the handler of the multiplexer that it is made of.
     let connection: TunnelConnection | undefined = undefined as TunnelConnection | undefined;
     const mux = new MuxConnection({
@@ -193,6 +211,13 @@ export class TunnelAcceptor {
       peerLimits: hello.limits,
       handler: {
         onFault: (error) => onEvent({ type: "fault", connection, error }),
+        // Of a later HELLO only the services count: who it is was settled with the first.
+        onHello: (json) => {
+          const { services } = parseConnectorHello(json);
+          hello = { ...hello, services };
+          connection?.announced(services);
+          if (connection !== undefined) onEvent({ type: "announced", connection });
+        },
         onClosed: (cause) => {
           if (connection === undefined) return;
           registry.remove(connection);
@@ -211,7 +236,6 @@ export class TunnelAcceptor {
         software: hello.software,
         address,
         connectedAt: clock.now(),
-        services: new Set(hello.services.map((service) => service.name)),
       },
       hello,
       mux,
@@ -249,15 +273,8 @@ export class TunnelAcceptor {
         delayMs: 30_000,
       };
     }
-    const wanted = hello.wantedHostname;
-    if (wanted !== undefined && !grants.some((grant) => grant.hostname === wanted)) {
-      const granted = grants.map((grant) => grant.hostname);
-      const list = granted.length === 0 ? "nothing" : granted.slice(0, 10).join(", ");
-      return {
-        refuse: GoawayReason.HOSTNAME_NOT_GRANTED,
-        text: `hostname ${wanted} is not granted to tunnel ${tunnel}; the relay grants it ${list}`,
-      };
-    }
+    const refusal = wantedRefusal(hello.wantedHostname, tunnel, grants);
+    if (refusal !== undefined) return { refuse: GoawayReason.HOSTNAME_NOT_GRANTED, text: refusal.text };
     return { hello: this.#answer(connectionId, tunnel, grants) };
   }
 
@@ -307,4 +324,16 @@ function asMessage({ method, target, fields }: UpgradeRequest): IncomingMessage 
   const headers = new Map<string, string>();
   for (let i = 0; i < fields.length; i += 2) headers.set((fields[i] as string).toLowerCase(), fields[i + 1] as string);
   return { method, url: target, headers: Object.fromEntries(headers) } as IncomingMessage;
+}
+
+/** Why a connector that asked for a hostname cannot have it; undefined when it asked for none, or has it. */
+function wantedRefusal(
+  wanted: string | undefined,
+  tunnel: string,
+  grants: readonly Grant[],
+): { readonly hostname: string; readonly text: string } | undefined {
+  if (wanted === undefined || grants.some(({ hostname }) => hostname === wanted)) return undefined;
+  const granted = grants.map(({ hostname }) => hostname);
+  const list = granted.length === 0 ? "nothing" : granted.slice(0, 10).join(", ");
+  return { hostname: wanted, text: `hostname ${wanted} is not granted to tunnel ${tunnel}; the relay grants it ${list}` };
 }

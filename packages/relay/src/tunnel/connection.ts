@@ -25,13 +25,13 @@ export interface ConnectionInfo {
   /** Address it came from. */
   readonly address: string;
   readonly connectedAt: number;
-  readonly services: ReadonlySet<string>;
 }
 
 export class TunnelConnection {
   readonly info: ConnectionInfo;
   readonly hello: ConnectorHello;
   readonly #mux: MuxConnection;
+  #services: ReadonlySet<string>;
   /** What was sent under which number; insertion order is age. */
   readonly #sent = new Map<AssertionSource, { readonly number: number; token: string }>();
 
@@ -39,10 +39,21 @@ export class TunnelConnection {
     this.info = info;
     this.hello = hello;
     this.#mux = mux;
+    this.#services = namesOf(hello.services);
   }
 
   get mux(): MuxConnection {
     return this.#mux;
+  }
+
+  /** Names of the services the connector has, as it last said. */
+  get services(): ReadonlySet<string> {
+    return this.#services;
+  }
+
+  /** The connector's configuration changed. */
+  announced(services: ConnectorHello["services"]): void {
+    this.#services = namesOf(services);
   }
 
   /** Streams under way: what load is balanced by. */
@@ -83,6 +94,10 @@ export class TunnelConnection {
     this.#sent.delete(oldest);
     return entry.number;
   }
+}
+
+function namesOf(services: ConnectorHello["services"]): ReadonlySet<string> {
+  return new Set(services.map(({ name }) => name));
 }
 
 export type ConnectionClosed = (connection: TunnelConnection, cause: CloseCause) => void;

@@ -95,7 +95,7 @@ interface Connector {
   readonly opened: Stream[];
 }
 
-function connect(registry: TunnelRegistry, accept: StreamAcceptor, budget = new BufferBudget()): Connector {
+function connect(registry: TunnelRegistry, accept: StreamAcceptor, budget = new BufferBudget(), services = ["wiki"]): Connector {
   const [left, right] = memoryTransports();
   cuts.push(() => left.cut());
   const opened: Stream[] = [];
@@ -118,7 +118,7 @@ function connect(registry: TunnelRegistry, accept: StreamAcceptor, budget = new 
     capabilities: [],
     connectorId: "c",
     hostname: "h",
-    services: [],
+    services: services.map((name) => ({ name, kind: "http" as const })),
   };
   const info = {
     connectionId: "1",
@@ -129,7 +129,6 @@ function connect(registry: TunnelRegistry, accept: StreamAcceptor, budget = new 
     software: "",
     address: "",
     connectedAt: 0,
-    services: new Set(["wiki"]),
   };
   const connection = new TunnelConnection(info, hello, relaySide);
   registry.add(connection);
@@ -216,6 +215,32 @@ describe("forward", () => {
     expect(refusing.opened.length).toBeGreaterThan(0);
     expect(bodies.join("")).toBe("onetwoonetwo");
     for (const visitor of visitors) expect(visitor.seen.at(-1)).toMatch(/^204 .* end$/);
+  });
+
+  it("tries a connection whose connector has the service when another one does not have it any more (T18)", async () => {
+    const registry = new TunnelRegistry();
+    const unknown: StreamAcceptor = (stream) => {
+      queueMicrotask(() => stream.reset(ResetCode.SERVICE_UNKNOWN));
+      return handler();
+    };
+    const without = connect(registry, unknown);
+    const other = connect(registry, unknown, new BufferBudget(), ["shop"]);
+    const visitor = new Visitor();
+    forward(registry, visitor);
+    expect(await visitor.finished).toMatchObject({ kind: "reset", code: ResetCode.SERVICE_UNKNOWN });
+    // One attempt each where it was announced, none where nobody announced it.
+    expect([without.opened.length, other.opened.length]).toEqual([1, 0]);
+    other.connection.announced([{ name: "wiki", kind: "http" }]);
+    connect(registry, (stream) => {
+      stream.sendHead({ status: 204, fields: [] }, true);
+      return handler();
+    });
+    for (let i = 0; i < 6; i++) {
+      const next = new Visitor();
+      forward(registry, next);
+      expect(await next.finished).toBeUndefined();
+    }
+    expect(without.opened.length + other.opened.length).toBeGreaterThan(1);
   });
 
   it("does not send a body twice that it no longer holds", async () => {

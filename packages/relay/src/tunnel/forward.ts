@@ -86,6 +86,7 @@ export class Forwarding implements StreamHandler {
   #stream: Stream | undefined;
   #refusedBy: Set<TunnelConnection> | undefined;
   #attempts = 0;
+  #announcedOnly = false;
   /** Request body sent so far, while it is small enough to be sent again. */
   #held: Uint8Array[] | undefined = [];
   #heldBytes = 0;
@@ -206,7 +207,7 @@ export class Forwarding implements StreamHandler {
       if (code === ResetCode.OVERLOAD) this.#exchange.abort();
       return;
     }
-    if (code === ResetCode.REFUSED && this.#phase === "waiting" && this.#retry()) return;
+    if (this.#phase === "waiting" && this.#refusedUnprocessed(code) && this.#retry()) return;
     const failure: ForwardFailure = { kind: "reset", code, detail: detail.text };
     if (this.#phase === "waiting") return this.#refuse(failure);
     this.#exchange.abort(detail.http2Code === 0 ? undefined : detail.http2Code);
@@ -219,10 +220,16 @@ export class Forwarding implements StreamHandler {
 
   // -------------------------------------------------------------------------------------------------------------
 
+  /** A service unknown there may be known to another connector: its owner just took it off one of them, say. */
+  #refusedUnprocessed(code: ResetCode): boolean {
+    this.#announcedOnly ||= code === ResetCode.SERVICE_UNKNOWN;
+    return code === ResetCode.REFUSED || code === ResetCode.SERVICE_UNKNOWN;
+  }
+
   #open(): boolean {
     const { tunnel, head, bodyless, assertion } = this.#request;
     while (this.#attempts < MAX_ATTEMPTS) {
-      const connection = this.#registry.pick(tunnel, head.service, this.#refusedBy);
+      const connection = this.#registry.pick(tunnel, head.service, this.#refusedBy, this.#announcedOnly);
       if (connection === undefined) return false;
       this.#attempts++;
       this.connection = connection;

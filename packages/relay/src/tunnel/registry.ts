@@ -36,9 +36,14 @@ export class TunnelRegistry {
 
   /**
    * The accepting connection with the fewest streams under way whose connector has the service; where none says it has it,
-   * any of the tunnel (the connector then names the mistake). `except` have refused this exchange already.
+   * any of the tunnel (the connector then names the mistake), unless `announcedOnly`. `except` have refused this exchange already.
    */
-  pick(tunnel: string, service: string, except: ReadonlySet<TunnelConnection> | undefined): TunnelConnection | undefined {
+  pick(
+    tunnel: string,
+    service: string,
+    except: ReadonlySet<TunnelConnection> | undefined,
+    announcedOnly = false,
+  ): TunnelConnection | undefined {
     const connections = this.#byTunnel.get(tunnel);
     if (connections === undefined) return undefined;
     let best: TunnelConnection | undefined;
@@ -47,9 +52,9 @@ export class TunnelRegistry {
     for (let i = 0; i < connections.length; i++) {
       const candidate = connections[(start + i) % connections.length] as TunnelConnection;
       if (!candidate.accepting || except?.has(candidate) === true) continue;
-      if (!candidate.info.services.has(service)) fallback ??= candidate;
+      if (!candidate.services.has(service)) fallback ??= candidate;
       else if (best === undefined || candidate.outstanding < best.outstanding) best = candidate;
     }
-    return best ?? fallback;
+    return best ?? (announcedOnly ? undefined : fallback);
   }
 }

@@ -50,7 +50,7 @@ export interface MuxHandler {
   readonly acceptStream?: StreamAcceptor;
   /** The peer takes no more streams, and why. Streams it did not take on have been reset with REFUSED already. */
   onGoaway?(goaway: Goaway): void;
-  /** A HELLO after the handshake: the grants changed (JSON text, not parsed). */
+  /** A HELLO after the handshake: the relay's grants or the connector's services changed (JSON text, not parsed). */
   onHello?(json: string): void;
   /** The signed key manifest (compact JWS, not verified). */
   onKeys?(manifest: string): void;
@@ -176,7 +176,7 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     return this.#assertions.get(number);
   }
 
-  /** Relay side: tells changed grants. @throws RangeError when they do not fit a frame */
+  /** Tells changed grants (relay) or services (connector). @throws RangeError when they do not fit a frame */
   sendHello(json: string): void {
     this.#control(FrameType.HELLO, Buffer.from(json));
   }
@@ -281,7 +281,6 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
         return;
       }
       case FrameType.HELLO:
-        if (this.role !== "connector") throw unexpected("HELLO");
         this.#assertNoFlood(this.#controls);
         return this.#handler.onHello?.(message.toString("utf8", start, stop));
       case FrameType.KEYS:

@@ -168,7 +168,7 @@ describe("violations", () => {
     ["HEAD at the connector", "connector", [open(1), head(1, 200)], "FRAME_UNEXPECTED"],
     ["ASSERTION at the relay", "relay", [encodeFrame(FrameType.ASSERTION, 0, encodeAssertion(1, "t"))], "FRAME_UNEXPECTED"],
     ["KEYS at the relay", "relay", [encodeFrame(FrameType.KEYS, 0, Buffer.from("k"))], "FRAME_UNEXPECTED"],
-    ["HELLO at the relay", "relay", [encodeFrame(FrameType.HELLO, 0, Buffer.from("{}"))], "FRAME_UNEXPECTED"],
+    ["201 HELLOs at once", "relay", Array.from({ length: 201 }, () => encodeFrame(FrameType.HELLO, 0, Buffer.from("{}"))), "FLOOD"],
     ["PROOF after the handshake", "relay", [encodeFrame(FrameType.PROOF, 0, Buffer.alloc(100))], "FRAME_UNEXPECTED"],
     ["CHALLENGE after the handshake", "connector", [encodeFrame(FrameType.CHALLENGE, 0, Buffer.alloc(32))], "FRAME_UNEXPECTED"],
     ["OPEN after the relay's GOAWAY", "connector", [open(1), goaway(), open(2)], "FRAME_UNEXPECTED"],
