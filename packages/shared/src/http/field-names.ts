@@ -75,7 +75,14 @@ const PREFIXES: readonly (readonly [string, FieldClass])[] = [
   ["sallyport-", FieldClass.RESERVED],
 ];
 
-/** The spellings that browsers, HTTP/2 and common clients use; any other spelling takes the slower way. */
+/** Common spellings that are not each word capitalised, and names that only a prefix tells. */
+const OWN_SPELLINGS: readonly string[] = [
+  ..."DNT ETag TE WWW-Authenticate HTTP2-Settings Sec-WebSocket-Key Sec-WebSocket-Version X-Real-IP".split(" "),
+  ..."X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port x-forwarded-for x-forwarded-proto".split(" "),
+  ..."Sallyport-Request-Id Sallyport-Jwt-Assertion".split(" "),
+];
+
+/** The spellings that browsers, HTTP/2, common clients and our two programs use; any other spelling takes the slower way. */
 const CLASSES_BY_SPELLING: ReadonlyMap<string, FieldClass> = withCommonSpellings(CLASSES);
 
 /** The class of a field name as received. */
@@ -125,8 +132,9 @@ function withCommonSpellings(classes: ReadonlyMap<string, FieldClass>): Readonly
       name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase()),
       kind,
     );
-  for (const name of ["DNT", "ETag", "TE", "WWW-Authenticate", "HTTP2-Settings", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]) {
-    spellings.set(name, classes.get(name.toLowerCase()) ?? FieldClass.PLAIN);
+  for (const name of OWN_SPELLINGS) {
+    const lower = name.toLowerCase();
+    spellings.set(name, classes.get(lower) ?? classOfPrefix(lower));
   }
   return spellings;
 }
