@@ -126,6 +126,7 @@ class RunningConnector implements Connector {
       {
         tunnel: () => this.#supervisor.status(),
         health: () => this.#router.health(),
+        durations: () => this.#router.durations(),
         bufferedBytes: () => budget.heldBytes,
         bytes: () => this.#supervisor.traffic(),
       },

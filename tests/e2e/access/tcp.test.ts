@@ -184,3 +184,19 @@ test("refusals are told with their reason: nobody signed in, not allowed, no TCP
     expect((await ann.run(["access", "tcp", "--hostname", ann.url("tcp"), "--listen", address])).code).toBe(2);
   }
 });
+
+test("T16: what the connector itself demands holds for TCP, too: a person whom the relay lets in is refused there", async () => {
+  await using stack = new AsyncDisposableStack();
+  const port = await startTcp(stack, (socket) => void socket.end("for programs"));
+  const relay = await startRelay(stack, { applications: [{ name: "tcp", policies: ["staff", "programs"] }], config: PIN_PROVIDER });
+  const service = { url: `tcp://127.0.0.1:${port}`, require: { kinds: ["service"] } };
+  const connector = await startConnector(stack, relay, { services: { tcp: service } });
+  const ann = new Person(stack, relay);
+  await ann.logIn("tcp", EMAIL);
+  const refused = await ann.run(["access", "tcp", "--hostname", ann.url("tcp")]);
+  expect([refused.code, refused.stdout, refused.stderr]).toEqual([3, "", expect.stringContaining("ERR_ASSERTION_REFUSED")]);
+  expect(connector.program.output).toContain('"reason":"local require: kinds"');
+  const { clientId, clientSecret } = await relay.createServiceToken("robot");
+  const robot = { SALLYPORT_CLIENT_ID: clientId, SALLYPORT_CLIENT_SECRET: clientSecret };
+  expect((await ann.run(["access", "tcp", "--hostname", ann.url("tcp")], robot)).stdout).toBe("for programs");
+});

@@ -1,6 +1,6 @@
 // The second assertion that origins written for Cloudflare Access read (A22), at the connector: it verifies like ours, and it
-// must be about whom ours is about. Without this a relay in wrong hands could put another person's name beside a genuine
-// assertion. Pure; must not know sockets or logs.
+// must be about whom ours is about. Without this, another person's name beside a genuine assertion, by a mistake or by
+// somebody without the keys, would be believed. Pure; must not know sockets or logs.
 
 import {
   ACCESS_ASSERTION_FIELD,

@@ -2,8 +2,9 @@
 // configuration, never from the relay.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, type Metric, Registry } from "prom-client";
 import type { OriginHealth } from "../origin/origin.ts";
+import type { Durations } from "../origin/service.ts";
 import type { TunnelStatus } from "../tunnel/supervise.ts";
 
 const NANOSECONDS = 1e9;
@@ -12,6 +13,7 @@ const NANOSECONDS = 1e9;
 export interface MetricSources {
   readonly tunnel: () => TunnelStatus;
   readonly health: () => ReadonlyMap<string, readonly OriginHealth[]>;
+  readonly durations: () => ReadonlyMap<string, Durations>;
   readonly bufferedBytes: () => number;
   /** Over all connections, those that ended included. */
   readonly bytes: () => { readonly received: number; readonly sent: number };
@@ -57,6 +59,7 @@ export class Metrics {
     );
     this.#gauges(sources, registers);
     this.#traffic(sources, registers);
+    this.#durations(sources);
     this.#delay.enable();
   }
 
@@ -137,6 +140,19 @@ export class Metrics {
         },
       });
     }
+  }
+
+  #durations({ durations }: MetricSources): void {
+    const name = "sallyport_connector_request_duration_seconds";
+    const help = "From the relay's OPEN to the origin's head (origin), and to the end of the exchange (total).";
+    const read = (): unknown[] =>
+      [...durations()].flatMap(([service, { head, total }]) => [
+        ...head.samples(name, { service, hop: "origin" }),
+        ...total.samples(name, { service, hop: "total" }),
+      ]);
+    const described = { name, help, type: "histogram", aggregator: "sum" };
+    // The registry calls nothing of a metric but get(); its type asks for one of its own classes.
+    this.#registry.registerMetric({ ...described, get: () => Promise.resolve({ ...described, values: read() }) } as unknown as Metric);
   }
 
   #eventLoopLag(): number {

@@ -66,6 +66,7 @@ export class Forward implements StreamHandler, OriginHandler {
   #earlyHints = 0;
   #timer: Timer | undefined;
   #lastByteAtMs = 0;
+  readonly #startedAtMs: number;
 
   constructor(stream: Stream, service: Service, request: OriginRequest, end: boolean, context: ForwardContext) {
     this.#stream = stream;
@@ -73,6 +74,7 @@ export class Forward implements StreamHandler, OriginHandler {
     this.#request = request;
     this.#context = context;
     this.#bodyEnded = end;
+    this.#startedAtMs = context.clock.monotonic();
     this.#bodyLimitBytes = request.body.kind === "length" ? request.body.bytes : Infinity;
   }
 
@@ -202,6 +204,7 @@ export class Forward implements StreamHandler, OriginHandler {
 
   #sendHead(head: ResponseHead, end: boolean): void {
     this.#headSent = true;
+    this.#service.durations.head.observeMs(this.#context.clock.monotonic() - this.#startedAtMs);
     this.#responseEnded = end;
     this.#stream.sendHead(head, end);
   }
@@ -310,6 +313,7 @@ export class Forward implements StreamHandler, OriginHandler {
   }
 
   #finish(): void {
+    if (this.#phase !== "over") this.#service.durations.total.observeMs(this.#context.clock.monotonic() - this.#startedAtMs);
     this.#phase = "over";
     this.#timer?.cancel();
     this.#leaveQueue?.();

@@ -16,7 +16,7 @@ import type { ServiceOptions } from "./options.ts";
 import { probeOrigin } from "./probe.ts";
 import type { ProbeResult } from "./probe.ts";
 import { fingerprintOf, Service } from "./service.ts";
-import type { ServiceKind } from "./service.ts";
+import type { Durations, ServiceKind } from "./service.ts";
 import { TcpForward } from "./tcp-forward.ts";
 
 export interface OriginRouterDependencies {
@@ -36,6 +36,8 @@ export interface OriginRouter {
   reload(next: ReadonlyMap<string, ServiceOptions>): void;
   /** What is known of every origin, by service name. */
   health(): ReadonlyMap<string, readonly OriginHealth[]>;
+  /** How long exchanges took, by service name; counts begin anew when a service is changed. */
+  durations(): ReadonlyMap<string, Durations>;
   /** Asks every origin of a service now; undefined when there is no such service. */
   probe(name: string): Promise<readonly ProbeResult[]> | undefined;
   /** Ends health checks and closes kept connections; streams under way are the tunnel's to end. Idempotent. */
@@ -53,6 +55,7 @@ export function createOriginRouter(services: ReadonlyMap<string, ServiceOptions>
       for (const service of previous.values()) if (live.get(service.name) !== service) service.close();
     },
     health: () => new Map([...live.values()].map((service) => [service.name, service.origins.map((origin) => origin.health)])),
+    durations: () => new Map([...live.values()].map(({ name, durations }) => [name, durations])),
     probe: (name) => {
       const service = live.get(name);
       return service && Promise.all(service.origins.map((origin) => probeOrigin(origin, service.options, deps.clock)));

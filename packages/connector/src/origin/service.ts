@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 
 import type { Clock } from "@sallyport/shared/clock";
+import { DURATION_BUCKETS_SECONDS, PlainHistogram } from "@sallyport/shared/plain-histogram";
 import { Secret } from "@sallyport/shared/secret";
 
 import { compileHeaderEdit } from "./header-edit.ts";
@@ -18,6 +19,14 @@ import type { RequestBuilder } from "./request.ts";
 /** As announced to the relay. */
 export type ServiceKind = "http" | "tcp" | "builtin";
 
+/** How long the exchanges of a service took (O4). */
+export interface Durations {
+  /** From OPEN to the origin's final head. */
+  readonly head: PlainHistogram;
+  /** From OPEN to the end of both halves, or to what cut them off. */
+  readonly total: PlainHistogram;
+}
+
 export class Service {
   readonly name: string;
   readonly kind: ServiceKind;
@@ -27,6 +36,10 @@ export class Service {
   readonly editResponse: HeaderEdit | undefined;
   /** Equal for equal definitions, secrets included. */
   readonly fingerprint: string;
+  readonly durations: Durations = {
+    head: new PlainHistogram(DURATION_BUCKETS_SECONDS),
+    total: new PlainHistogram(DURATION_BUCKETS_SECONDS),
+  };
   readonly #monitor: HealthMonitor | undefined;
   #turn = 0;
 

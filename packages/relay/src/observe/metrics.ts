@@ -2,17 +2,11 @@
 // series. The request path adds to plain numbers; the rest is computed at a scrape.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { DECISION_BUCKETS_SECONDS, DURATION_BUCKETS_SECONDS, PlainHistogram, type Sample } from "@sallyport/shared/plain-histogram";
 import { Registry } from "prom-client";
 import type { RecordedDecision, RequestRecord } from "./record-line.ts";
 import type { RecorderCounts } from "./record.ts";
-import {
-  DECISION_BUCKETS_SECONDS,
-  DURATION_BUCKETS_SECONDS,
-  type MetricKind,
-  PlainHistogram,
-  registerTable,
-  type Sample,
-} from "./table-metric.ts";
+import { type MetricKind, registerTable } from "./table-metric.ts";
 
 /** Label of requests that reached no application. */
 export const NO_APPLICATION = "none";

@@ -20,7 +20,9 @@ const SEMICOLON = 0x3b;
  * Names never forwarded to an origin nor taken from one (R-C7, R-C8): Sallyport's own with and without prefix,
  * and the cookie of the Access-compatible contract. In any case, because some origins ignore it.
  */
-const RESERVED_COOKIE = /^(?:__(?:host|secure)-)?sallyport_|^cf_authorization(?:[ \t]*=|[ \t]*$)/i;
+const RESERVED_COOKIE = /^(?:__(?:host|secure)-)?sallyport_|^cf_authorization[ \t\x85\xa0]*(?:=|$)/i;
+const NEXT_LINE = 0x85;
+const NO_BREAK_SPACE = 0xa0;
 /** First letters a reserved cookie name can have: `_`, s, c in both cases; what lets a pair pass without the pattern. */
 const RESERVED_FIRST = "_sScC";
 
@@ -51,8 +53,8 @@ export function withoutReservedCookies(value: string): string {
 
 /** Whether a `name=value` pair (as in Cookie, or first in Set-Cookie) has a reserved name, also behind an empty one (`=name=value`). */
 export function isReservedCookie(pair: string): boolean {
-  let start = skipOws(pair, 0);
-  while (pair.charCodeAt(start) === EQUALS) start = skipOws(pair, start + 1);
+  let start = skipBlank(pair, 0);
+  while (pair.charCodeAt(start) === EQUALS) start = skipBlank(pair, start + 1);
   return RESERVED_FIRST.includes(pair.charAt(start)) && start < pair.length && RESERVED_COOKIE.test(start === 0 ? pair : pair.slice(start));
 }
 
@@ -60,8 +62,8 @@ function holdsReservedCookie(value: string): boolean {
   let start = 0;
   for (;;) {
     const end = value.indexOf(";", start);
-    let first = skipOws(value, start);
-    while (value.charCodeAt(first) === EQUALS) first = skipOws(value, first + 1);
+    let first = skipBlank(value, start);
+    while (value.charCodeAt(first) === EQUALS) first = skipBlank(value, first + 1);
     const candidate = first < value.length && RESERVED_FIRST.includes(value.charAt(first));
     if (candidate && isReservedCookie(end < 0 ? value.slice(start) : value.slice(start, end))) return true;
     if (end < 0) return false;
@@ -78,6 +80,13 @@ function startsPair(line: string, at: number): boolean {
 function pairValue(line: string, from: number): string {
   const end = line.indexOf(";", from);
   return trimOws(end < 0 ? line.slice(from) : line.slice(from, end));
+}
+
+/** Also what origins skip that strip names as Unicode text: U+0085 and U+00A0 are octets of a field value (Django, WebOb). */
+function skipBlank(text: string, from: number): number {
+  let at = from;
+  for (let code = text.charCodeAt(at); isOws(code) || code === NEXT_LINE || code === NO_BREAK_SPACE; code = text.charCodeAt(at)) at++;
+  return at;
 }
 
 function skipOws(text: string, from: number): number {
