@@ -4,7 +4,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
 import { connect as connectTcp, createServer } from "node:net";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { loadConfig } from "@sallyport/relay/config/load";
 import { systemClock } from "@sallyport/shared/clock";
 import { afterAll, describe, expect, test } from "vitest";
 import { command } from "../harness/program.ts";
-import { scratchFolder, within } from "../harness/scratch.ts";
+import { eventually, scratchFolder, within } from "../harness/scratch.ts";
 import { createAuthority, type Certificate } from "../harness/tls.ts";
 import { useBed } from "./support/bed.ts";
 import { expectSilence, http2Exchange, mark, only, pseudo, type Mark } from "./support/visit.ts";
@@ -122,6 +122,12 @@ async function http2(serverName: string, certificate?: Certificate): Promise<Cli
   return Object.assign(session, { [Symbol.asyncDispose]: async () => session.destroy() });
 }
 
+function records(): readonly Record<string, unknown>[] {
+  const kept = join(bed().folder, "state", "records");
+  const text = readdirSync(kept).map((file) => readFileSync(join(kept, file), "utf8"));
+  return text.flatMap((lines) => lines.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Record<string, unknown>])));
+}
+
 /** Requests that reached an origin since. */
 const heard = (before: Mark): number => bed().open.requests.length - before.open;
 
@@ -191,6 +197,16 @@ describe("A23: a host that asks for client certificates", () => {
     socket.write(write("/x", { host: "machines.example.test" }));
     await within(10_000, "the connection to end", once(socket, "close"));
     expect(only(readResponses(text)).status).toBe(403);
+  });
+
+  test("is recorded with the certificate of who was let in", async () => {
+    const id = (await visit({ certificate: machine })).value("sallyport-request-id");
+    const record = await eventually(() => records().find(({ requestId }) => requestId === id), { what: "the record" });
+    expect(record).toMatchObject({
+      decision: "bypass",
+      certificate: fingerprint.replaceAll(":", "").toLowerCase(),
+      certificateName: "ci",
+    });
   });
 
   test("is the only one that asks: others show no list of authorities", async () => {

@@ -41,6 +41,24 @@ test("a visitor without --as has not signed in", async () => {
   expect(JSON.parse(out)).toMatchObject({ explanation: { decision: { outcome: "login", reason: "login-required" } } });
 });
 
+/** An application for machines with a certificate of three names. */
+function publishMachines(): void {
+  folder.authority("ca");
+  folder.certificate("tls", ["*.example.com"]);
+  const selectors = [{ commonName: "ci" }, { subjectAlternativeName: "dns:ci.example.com" }, { fingerprint: "ab".repeat(32) }];
+  const require = JSON.stringify(selectors.map((clientCertificate) => ({ clientCertificate })));
+  folder.write(
+    "relay.yaml",
+    `authUrl: https://auth.example.com
+state: ./data
+listen: [ { address: "127.0.0.1:443", tls: { cert: { file: tls.crt }, key: { file: tls.key } } } ]
+tunnels: [ { name: office } ]
+policies: [ { name: machines, action: bypass, include: [ { everyone: true } ], require: ${require} } ]
+applications: [ { name: web, hostname: web.example.com, tunnel: office, service: web, policies: [ machines ], clientCertificates: { ca: { file: ca.crt } } } ]
+`,
+  );
+}
+
 describe("what an evaluator or a certificate would change", () => {
   const DOOR = "https://door.example.com/ask";
   const evaluated = YAML.replace("ip: 10.0.0.0/8", `externalEvaluation: { url: "${DOOR}", keysUrl: "${DOOR}/keys" }`);
@@ -58,20 +76,7 @@ describe("what an evaluator or a certificate would change", () => {
   });
 
   test("a certificate, by each of its names", async () => {
-    folder.authority("ca");
-    folder.certificate("tls", ["*.example.com"]);
-    const selectors = [{ commonName: "ci" }, { subjectAlternativeName: "dns:ci.example.com" }, { fingerprint: "ab".repeat(32) }];
-    const require = JSON.stringify(selectors.map((clientCertificate) => ({ clientCertificate })));
-    folder.write(
-      "relay.yaml",
-      `authUrl: https://auth.example.com
-state: ./data
-listen: [ { address: "127.0.0.1:443", tls: { cert: { file: tls.crt }, key: { file: tls.key } } } ]
-tunnels: [ { name: office } ]
-policies: [ { name: machines, action: bypass, include: [ { everyone: true } ], require: ${require} } ]
-applications: [ { name: web, hostname: web.example.com, tunnel: office, service: web, policies: [ machines ], clientCertificates: { ca: { file: ca.crt } } } ]
-`,
-    );
+    publishMachines();
     const request = "GET https://web.example.com/";
     expect(await run({ request, asCertificate: ["cn:ci", "dns:CI.example.com", `fingerprint:${"AB".repeat(32)}`] })).toBe(0);
     expect(out).toContain("allow: application web, reason bypassed, policy machines");
@@ -166,6 +171,28 @@ describe("--request-id", () => {
       record: { decision: "deny" },
       unrecorded: ["authMethods", "claims"],
     });
+  });
+
+  test("a certificate is in the record with its fingerprint and common name", async () => {
+    publishMachines();
+    const certificate = {
+      kind: "verified",
+      commonName: "ci",
+      subjectAlternativeNames: ["dns:ci.example.com"],
+      fingerprint: "ab".repeat(32),
+    } as const;
+    const line = { ...record, identity: undefined, certificate, host: "web.example.com" };
+    folder.write(
+      "data/records/records-0000000000000002.jsonl",
+      requestLine(3, "2026-01-01T00:00:02.000Z", { ...line, requestId: "machine" }),
+    );
+    expect(await run({ requestId: "machine" })).toBe(0);
+    expect(out).toContain("hence unknown here: alternative names of the certificate;");
+    expect(out).toMatch(/true +clientCertificate: { commonName: ci }/);
+    expect(out).toMatch(/false +clientCertificate: { subjectAlternativeName: dns:ci.example.com }/);
+    out = "";
+    await run({ requestId: "machine", asCertificate: ["cn:ci", "dns:ci.example.com", `fingerprint:${"ab".repeat(32)}`] });
+    expect(out).toContain("allow: application web");
   });
 
   test("an id that no record has ends with 1", async () => {

@@ -4,6 +4,7 @@
 import { systemClock } from "@sallyport/shared/clock";
 import { Option, type Command } from "commander";
 import { compileApplications } from "../authz/compile.ts";
+import { evaluatorsOf } from "../authz/evaluators.ts";
 import { explain, type Explanation } from "../authz/explain.ts";
 import { renderExplanation } from "../authz/explain-text.ts";
 import { noCountry } from "../authz/facts.ts";
@@ -120,9 +121,14 @@ async function explainRecorded(config: RelayConfig, requestId: string, args: Exp
   const { as, request, unrecorded } = readingOf(record, config.authUrl);
   const question = readQuestion({ ...as, ...visitorOf(args) }, request);
   if (!question.ok) return usage(output, question.problem);
-  const missing = unrecorded.filter(
-    (fact) => !(fact === "groups" && args.asGroup !== undefined) && !(fact === "authMethods" && args.asAuthMethod !== undefined),
-  );
+  const asksOutside = evaluatorsOf(config.policies, new Map(config.groups.map((group) => [group.name, group]))).size > 0;
+  const said: Readonly<Record<string, boolean>> = {
+    groups: args.asGroup !== undefined,
+    authMethods: args.asAuthMethod !== undefined,
+    external: args.asExternal !== undefined || !asksOutside,
+    "alternative names of the certificate": args.asCertificate !== undefined,
+  };
+  const missing = unrecorded.filter((fact) => said[fact] !== true);
   writeAnswer({ ...answer(config, question.as, question.request), record, unrecorded: missing }, args, output);
   return ExitCode.ok;
 }

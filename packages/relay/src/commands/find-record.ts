@@ -25,6 +25,9 @@ export interface RecordedRequest {
   readonly provider?: string;
   readonly email?: string;
   readonly tokenName?: string;
+  /** SHA-256 of a verified client certificate, and its common name. */
+  readonly certificate?: string;
+  readonly certificateName?: string;
 }
 
 /** The request with this id; undefined when no record file has it. Streams: a record of 10 GB takes time, not memory. */
@@ -67,9 +70,14 @@ export interface Reading {
 
 export function readingOf(record: RecordedRequest, authUrl: PublicOrigin): Reading {
   const host = record.host.includes(":") ? record.host : formatAuthority(record.host, authUrl.port, authUrl.scheme);
-  const seen = { ip: record.sourceIp, time: record.time };
   const request = `${record.method} ${authUrl.scheme}://${host}${record.path}`;
-  if (record.identity === "service") return { as: { ...seen, serviceToken: record.tokenName }, request, unrecorded: [] };
-  if (record.identity !== "person") return { as: seen, request, unrecorded: [] };
-  return { as: { ...seen, email: record.email, provider: record.provider }, request, unrecorded: ["groups", "authMethods", "claims"] };
+  const { certificate: fingerprint, certificateName: commonName } = record;
+  const clientCertificate = fingerprint === undefined ? undefined : { fingerprint, ...(commonName === undefined ? {} : { commonName }) };
+  const seen = { ip: record.sourceIp, time: record.time, ...(clientCertificate === undefined ? {} : { clientCertificate }) };
+  const names = clientCertificate === undefined ? [] : ["alternative names of the certificate"];
+  if (record.identity === "service")
+    return { as: { ...seen, serviceToken: record.tokenName }, request, unrecorded: [...names, "external"] };
+  if (record.identity !== "person") return { as: seen, request, unrecorded: names };
+  const person = { ...seen, email: record.email, provider: record.provider };
+  return { as: person, request, unrecorded: ["groups", "authMethods", "claims", ...names, "external"] };
 }

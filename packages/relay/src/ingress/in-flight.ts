@@ -295,6 +295,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     return {
       requestId: this.requestId,
       identity: this.identity,
+      certificate: this.facts?.clientCertificate,
       application: this.application?.name,
       tunnel: this.application?.tunnel,
       connectorId: forwarding?.connection?.info.connectorId,

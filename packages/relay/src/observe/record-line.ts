@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import type { Identity } from "../authn/identity.ts";
+import type { CertificateFact } from "../authz/facts.ts";
 import { quote } from "./escape.ts";
 
 /** What was decided. `refused`: the request was no proper one, no policy was asked. `own`: the relay's own page. */
@@ -12,6 +13,8 @@ export type RecordedDecision = "allow" | "bypass" | "deny" | "login" | "refused"
 export interface RequestRecord {
   readonly requestId: string;
   readonly identity: Identity | undefined;
+  /** What its connection's handshake found, where it asked for a client certificate and policies looked at it. */
+  readonly certificate?: CertificateFact | undefined;
   readonly application: string | undefined;
   readonly tunnel: string | undefined;
   readonly connectorId: string | undefined;
@@ -75,12 +78,29 @@ export function requestLine(seq: number, time: string, r: RequestRecord): string
     `{"seq":${seq},"time":"${time}","kind":"request","requestId":"${r.requestId}"` +
     circumstances(r) +
     (r.identity === undefined ? "" : identityFields(r.identity)) +
+    (r.certificate === undefined ? "" : certificateFields(r.certificate)) +
     source(r) +
     `,"method":${quote(r.method)},"host":${quote(r.host)},"path":${quote(r.path)}` +
     text(`,"userAgent":`, r.userAgent) +
     `,"status":${r.status},"bytesIn":${r.bytesIn},"bytesOut":${r.bytesOut},"durationMs":${millis(r.durationMs)},"decisionMs":${millis(r.decisionMs)}` +
     (r.headMs === undefined ? "}\n" : `,"headMs":${millis(r.headMs)}}\n`)
   );
+}
+
+// As an identity lives as long as its session, so does this as long as its connection.
+const certificates = new WeakMap<CertificateFact, string>();
+
+function certificateFields(certificate: CertificateFact): string {
+  let fields = certificates.get(certificate);
+  if (fields === undefined) certificates.set(certificate, (fields = makeCertificateFields(certificate)));
+  return fields;
+}
+
+/** Who the holder is: all of an audit where nobody signs in. What did not verify says nothing of anybody. */
+function makeCertificateFields(certificate: CertificateFact): string {
+  if (certificate.kind === "verified")
+    return `,"certificate":"${certificate.fingerprint}"${text(`,"certificateName":`, certificate.commonName)}`;
+  return certificate.kind === "refused" ? `,"certificateProblem":${quote(certificate.problem)}` : "";
 }
 
 /** What the relay's configuration and its own words say of a request: nothing of it is a stranger's text, which would be kept. */
