@@ -11,6 +11,7 @@ import type { RelayConfig } from "../config/types.ts";
 import { type ContextArguments, findPlace, printer, reportErrors } from "./context.ts";
 import { configOption, ExitCode, jsonOption } from "./output.ts";
 import { loginByPasting, loginByPin, loginOnLoopback, type Terminal } from "./provider-login.ts";
+import { describeLogin } from "./provider-text.ts";
 
 const LOOPBACK_TIMEOUT_MS = 600_000;
 
@@ -49,7 +50,7 @@ async function test(name: string, args: TestArguments): Promise<void> {
         ask: (question: string) => Promise.race([lines.question(question), ended(lines)]),
       };
       const result = await login(providerOf(config, name, terminal), config, args, terminal);
-      printer(output, args.json === true)(shown(result), describe(name, result));
+      printer(output, args.json === true)(shown(result), describeLogin(name, result));
       return result.kind === "login" ? ExitCode.ok : ExitCode.problems;
     } finally {
       lines.close();
@@ -96,11 +97,6 @@ export function shown(result: LoginResult): unknown {
     renewal,
     backChannelLogout: providerSessionId !== undefined,
   };
-}
-
-export function describe(name: string, result: LoginResult): string {
-  if (result.kind === "problem") return `No sign-in with ${name}: ${result.problem}: ${result.detail}\n`;
-  return `Signed in with ${name}. Policies see:\n\n${JSON.stringify(shown(result), undefined, 2)}\n\nnull means that the provider did not say: such a fact never lets anybody in.\n`;
 }
 
 function readPort(text: string): number {
