@@ -70,7 +70,7 @@ function machine(folder: string): Readonly<Record<string, string>> {
   };
 }
 
-test("an operator installs, upgrades, backs up and goes back as it is written", { timeout: 180_000 }, async (context) => {
+test("an operator installs, upgrades, backs up and goes back as it is written", { timeout: 300_000 }, async (context) => {
   need(context, "sh", "sed", "install", "openssl");
   await using stack = new AsyncDisposableStack();
   const folder = scratchFolder(stack, "sallyport-machine");

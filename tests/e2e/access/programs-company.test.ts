@@ -77,7 +77,7 @@ function traces(history: readonly string[]): string {
   return [...history, company.relay.program.output, JSON.stringify(company.relay.records())].join("\n");
 }
 
-test("R-E4: login, confirmed in Chromium; curl, token and logout right after, all through the proxy", { timeout: 120_000 }, async () => {
+test("R-E4: login, confirmed in Chromium; curl, token and logout right after, all through the proxy", { timeout: 240_000 }, async () => {
   await using own = new AsyncDisposableStack();
   const machine = new Machine();
   const context = await company.openBrowser(own);
@@ -86,7 +86,7 @@ test("R-E4: login, confirmed in Chromium; curl, token and logout right after, al
 
   const login = machine.launch("access", "login", "--ca", company.caFile, url("notes"));
   const page = await context.newPage();
-  await page.goto((await login.line(/^ {2}https:/)).trim());
+  await page.goto((await login.line(/^ {2}https:/, 60_000)).trim());
   await signInIfAsked(page);
   const code = /must show the code ([A-Z-]+)/.exec(await login.line(/must show the code/))?.[1] ?? "none";
   await page.locator(".compare", { hasText: code }).waitFor();
@@ -97,7 +97,7 @@ test("R-E4: login, confirmed in Chromium; curl, token and logout right after, al
   await page.locator('button[value="allow"]').click();
   await page.getByText("Done. You can close this page").waitFor();
   expect(new URL(page.url()).host).toMatch(/^127\.0\.0\.1:\d+$/);
-  expect((await within(10_000, "login to end", login.exited)).code, login.output).toBe(0);
+  expect((await within(60_000, "login to end", login.exited)).code, login.output).toBe(0);
   expect(login.output).toContain(`Signed in to ${url("notes")}/ as ${COMPANY_EMAIL}`);
 
   const curled = await machine.run([
@@ -132,13 +132,13 @@ test("R-E4: login, confirmed in Chromium; curl, token and logout right after, al
 
 test(
   "R-E4: a machine without a browser: its code is typed into Chromium elsewhere; then tcp, and the block for ssh",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     await using own = new AsyncDisposableStack();
     const machine = new Machine();
     const login = machine.launch("access", "login", "--no-browser", "--ca", company.caFile, url("digest"));
     const page = await (await company.openBrowser(own)).newPage();
-    await page.goto((await login.line(/^ {2}https:/)).trim());
+    await page.goto((await login.line(/^ {2}https:/, 60_000)).trim());
     await signInIfAsked(page);
     const code = /enter the code (\S+)/.exec(await login.line(/enter the code/))?.[1] ?? "";
     await page.locator('input[name="code"]').fill(code);
@@ -148,7 +148,7 @@ test(
     expect(await page.locator("dl.facts").innerText()).toMatch(/Asks from\s+127\.0\.0\.1/);
     await page.locator('button[value="allow"]').click();
     await page.getByText("may now act as you").waitFor();
-    expect((await within(30_000, "login to end", login.exited)).code, login.output).toBe(0);
+    expect((await within(60_000, "login to end", login.exited)).code, login.output).toBe(0);
 
     const input = "x".repeat(200_000);
     const file = join(machine.home, "input");
@@ -165,7 +165,7 @@ test(
   },
 );
 
-test("what is in the way is named, with what helps", { timeout: 60_000 }, async () => {
+test("what is in the way is named, with what helps", { timeout: 240_000 }, async () => {
   const machine = new Machine();
   const login = (env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> =>
     machine.run(["access", "login", ...args, url("notes")], env);

@@ -121,11 +121,11 @@ function blockWith(text: string): string {
 /** Runs a block to its end, with what a person would type into it. Pages that commands open are confirmed. */
 async function follow(block: string, input = ""): Promise<CommandResult> {
   rmSync(join(home, "page"), { force: true });
-  const running = command("sh", ["-e", "-c", `{\n${block}}<<'TYPED'\n${input}TYPED`], { cwd: home, env, timeoutMs: 60_000 });
+  const running = command("sh", ["-e", "-c", `{\n${block}}<<'TYPED'\n${input}TYPED`], { cwd: home, env, timeoutMs: 200_000 });
   let over = false;
   void running.then(() => (over = true));
   if (block.includes("access login https")) {
-    const address = await eventually(() => over || readFileSync(join(home, "page"), "utf8"), { what: "a page to open" });
+    const address = await eventually(() => over || readFileSync(join(home, "page"), "utf8"), { what: "a page to open", timeoutMs: 60_000 });
     if (typeof address === "string") await confirm(address, "Done. You can close this page");
   }
   return await running;
@@ -142,7 +142,7 @@ test("every block of commands has a test here", () => {
   expect(BLOCKS).toHaveLength(9);
 });
 
-test("as yourself: login, curl, logout", { timeout: 90_000 }, async () => {
+test("as yourself: login, curl, logout", { timeout: 240_000 }, async () => {
   const { code, stdout, stderr } = await follow(blockWith("access curl https"));
   expect([code, stdout], stderr).toEqual([
     0,
@@ -150,27 +150,27 @@ test("as yourself: login, curl, logout", { timeout: 90_000 }, async () => {
   ]);
 });
 
-test("without a browser, then the token", { timeout: 90_000 }, async () => {
+test("without a browser, then the token", { timeout: 240_000 }, async () => {
   const block = blockWith("--no-browser");
   const login = stack.use(new Program({ name: "login", command: "sh", args: ["-c", block], cwd: home, env }));
-  await page.goto((await login.line(/^ {2}https:/)).trim());
+  await page.goto((await login.line(/^ {2}https:/, 60_000)).trim());
   await signInIfAsked(page);
   const code = /enter the code (\S+)/.exec(await login.line(/enter the code/))?.[1] ?? "";
   await page.locator('input[name="code"]').fill(code);
   await page.locator("button.main").click();
   await page.locator('button[value="allow"]').click();
-  expect((await within(30_000, "login to end", login.exited)).code, login.output).toBe(0);
+  expect((await within(60_000, "login to end", login.exited)).code, login.output).toBe(0);
   const token = await follow(blockWith("access token https://grafana"));
   expect([token.code, token.stdout]).toEqual([0, expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)]);
 });
 
-test("git, through its environment", { timeout: 90_000 }, async () => {
+test("git, through its environment", { timeout: 240_000 }, async () => {
   const { code, stderr } = await follow(blockWith("GIT_CONFIG_COUNT"));
   expect(code, stderr).toBe(0);
   expect(readFileSync(join(home, "project", "README"), "utf8")).toBe("a project\n");
 });
 
-test("as a service: a token, and curl with it", { timeout: 60_000 }, async () => {
+test("as a service: a token, and curl with it", { timeout: 240_000 }, async () => {
   const created = await follow(blockWith("service-token create"));
   expect(created.code, created.stderr).toBe(0);
   const shown = created.stdout + created.stderr;
@@ -180,7 +180,7 @@ test("as a service: a token, and curl with it", { timeout: 60_000 }, async () =>
   expect(stdout, stderr).toBe("healthy\n");
 });
 
-test("ssh by its plain name, and the command that it runs", { timeout: 90_000 }, async () => {
+test("ssh by its plain name, and the command that it runs", { timeout: 240_000 }, async () => {
   const { code, stdout, stderr } = await follow(blockWith("ssh-config"), "echo reached $((6 * 7))\n");
   expect([code, stdout], stderr).toEqual([0, expect.stringContaining("reached 42\n")]);
   const proxied = BLOCKS.filter((block) => block.startsWith("sallyport access tcp --hostname ssh"));
@@ -189,7 +189,7 @@ test("ssh by its plain name, and the command that it runs", { timeout: 90_000 },
   expect((await follow(proxied[0] ?? "", "")).stdout).toMatch(/^SSH-2\.0-OpenSSH/);
 });
 
-test("a port of this machine for a database", { timeout: 90_000 }, async () => {
+test("a port of this machine for a database", { timeout: 240_000 }, async () => {
   expect((await follow("sallyport access login https://db.example.com\n")).code).toBe(0);
   const tcp = stack.use(new Program({ name: "tcp", command: "sh", args: ["-c", `exec ${blockWith("--listen")}`], cwd: home, env }));
   await tcp.line(/Listening on/);
