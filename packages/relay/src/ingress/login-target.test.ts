@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder[Symbol.dispose]());
 
-function decide(host: string, answer: ReturnType<ExternalLookup> = undefined): unknown {
+function decide(host: string, answer?: ReturnType<ExternalLookup>): unknown {
   const nowMs = folder.clock.now();
   const services = { now: () => nowMs, lastSeenAt: () => nowMs, external: () => () => answer };
   const session = { id: "s", identity: person(), createdAt: nowMs, expiresAt: nowMs + 60_000, claimsAt: nowMs } as Session;
