@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { RawClient } from "../harness/raw-client.ts";
-import { eventually } from "../harness/scratch.ts";
+import { eventually, within } from "../harness/scratch.ts";
 import { ok, type RecordedRequest } from "./support/origin.ts";
 import { useBed } from "./support/bed.ts";
 import { expectDenied, expectForwarded, expectRejected, expectSilence, fence, mark, only, visit } from "./support/visit.ts";
@@ -182,6 +182,22 @@ test("R-D5: bytes behind the handshake are held until the 101, and reach the ori
       .open.requests.slice(requests)
       .map(({ target }) => target),
   ).toEqual(["/ws"]);
+});
+
+test("R-L9: a visitor who leaves before the handshake is answered is gone for the origin too", async () => {
+  const { promise: left, resolve } = Promise.withResolvers<void>();
+  let asked = false;
+  bed().open.respond = (_request, socket) => {
+    asked = true;
+    socket.once("close", resolve);
+    return undefined;
+  };
+  {
+    using client = await RawClient.connect({ port: bed().port });
+    client.send(handshake());
+    await eventually(() => asked, { what: "the handshake at the origin" });
+  }
+  await within(5_000, "the origin to be left", left);
 });
 
 test("R-D5: a handshake is authorised like any request", async () => {
