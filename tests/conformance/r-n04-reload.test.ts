@@ -1,7 +1,7 @@
 // R-N4: a reload is one step for every request: none sees the old route with the new policy. What it removed ends, what it
 // left alone stays up.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "@sallyport/relay/config/load";
 import { systemClock } from "@sallyport/shared/clock";
@@ -14,10 +14,13 @@ import { ask, expectForwarded } from "./support/visit.ts";
 import { write } from "./support/wire.ts";
 
 interface Document {
-  applications: { name: string; service: string; policies: string[] }[];
+  applications: { name: string; service: string; policies: string[]; cors?: unknown }[];
 }
 
-const bed = useBed();
+const crossed = { hostname: "crossed.example.test", tunnel: "office", service: "open", policies: ["staff"] };
+const bed = useBed({
+  applications: [{ name: "crossed", ...crossed, allowedOrigins: ["https://friend.example"], cors: { preflight: "forward" } }],
+});
 let original: string | undefined;
 
 /** Changes the relay's file and takes it up, as SIGHUP does. */
@@ -106,4 +109,27 @@ test("R-N4: a file that is bad changes nothing", async () => {
     }),
   ).rejects.toThrow();
   await expectForwarded(bed(), write("/x"));
+});
+
+test("R-N4: a preflight that was passed on ends when preflights are no longer passed on (R-I3), and is on record as one", async () => {
+  bed().open.respond = (_request, socket) => void socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nopen\r\n");
+  const fields = ["Origin: https://friend.example", "Access-Control-Request-Method: PUT"];
+  using preflight = await RawClient.connect({ port: bed().port });
+  preflight.send(write("/preflight", { host: "crossed.example.test", method: "OPTIONS", fields, close: false }));
+  await preflight.until(/open/);
+  await reload((document) => void document.applications.find(({ name }) => name === "admin")?.policies.push("staff"));
+  for (const socket of bed().open.sockets) socket.write("4\r\nmore\r\n");
+  await preflight.until(/more/, 5_000);
+  await reload((document) => {
+    for (const application of document.applications) delete application.cors;
+  });
+  await preflight.untilClosed(5_000);
+  const folder = join(bed().folder, "state", "records");
+  const records = (): Record<string, unknown>[] =>
+    readdirSync(folder)
+      .flatMap((file) => readFileSync(join(folder, file), "utf8").split("\n"))
+      .filter((line) => line.includes('"/preflight"'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  await eventually(() => records().length > 0, { what: "its record" });
+  expect(records()).toMatchObject([{ decision: "bypass", reason: "revoked", application: "crossed", status: 200 }]);
 });

@@ -15,6 +15,7 @@ import type { Random } from "./hostile-frames-random.ts";
 class SinkTransport implements Transport {
   receiver: TransportReceiver | undefined;
   readonly bufferedBytes = 0;
+  readonly arrivingBytes = 0;
   bytesReceived = 0;
   bytesSent = 0;
   closes = 0;

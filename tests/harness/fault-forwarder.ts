@@ -11,6 +11,9 @@ export interface Faults {
   readonly bytesPerSecond?: number;
 }
 
+/** Of a narrow line: a chunk of a socket would else arrive in one piece, after seconds of silence. */
+const PIECES_PER_SECOND = 10;
+
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
@@ -114,18 +117,24 @@ export class FaultForwarder implements AsyncDisposable {
       waiting.push(task);
       setTimeout(() => waiting.shift()?.(), waitMs);
     };
-    from.on("data", (chunk: Buffer) => {
-      // A narrow line holds its sender back instead of storing what it sends.
-      if (this.#faults.bytesPerSecond !== undefined) from.pause();
-      leave(chunk.length, () => {
-        count(chunk.length);
+    const forward = (piece: Buffer, last: boolean): void =>
+      leave(piece.length, () => {
+        count(piece.length);
         if (to.destroyed) return;
-        const room = to.write(chunk);
+        const room = to.write(piece);
+        if (!last) return;
         if (!room) {
           from.pause();
           to.once("drain", () => this.#go(from));
         } else this.#go(from);
       });
+    from.on("data", (chunk: Buffer) => {
+      const { bytesPerSecond } = this.#faults;
+      if (bytesPerSecond === undefined) return forward(chunk, true);
+      // A narrow line holds its sender back instead of storing what it sends, and what it takes trickles through.
+      from.pause();
+      const size = Math.max(1, Math.floor(bytesPerSecond / PIECES_PER_SECOND));
+      for (let at = 0; at < chunk.length; at += size) forward(chunk.subarray(at, at + size), at + size >= chunk.length);
     });
     from.on("end", () => leave(0, () => to.end()));
     from.on("close", (hadError) => {

@@ -64,6 +64,13 @@ export class RawHttp2 implements Disposable {
     this.frame(HEADERS, flags, stream, headerBlock(headers));
   }
 
+  /** What is written in `run` arrives in one read. */
+  together(run: () => void): void {
+    this.#socket.cork();
+    run();
+    this.#socket.uncork();
+  }
+
   frame(type: number, flags: number, stream: number, payload: Uint8Array): void {
     const head = Buffer.alloc(9);
     head.writeUIntBE(payload.length, 0, 3);

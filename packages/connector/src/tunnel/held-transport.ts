@@ -21,6 +21,10 @@ export class HeldTransport implements Transport {
     return this.#inner.bufferedBytes;
   }
 
+  get arrivingBytes(): number {
+    return this.#inner.arrivingBytes;
+  }
+
   get bytesReceived(): number {
     return this.#inner.bytesReceived;
   }

@@ -68,6 +68,7 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
   identity: Identity | undefined;
   /** What the decision was made by, to make it again (R-I2). */
   facts: RequestFacts | undefined;
+  #preflight = false;
   #forwarding: Forwarding | undefined;
   /** Of a TCP service: between the exchange and the forwarding. */
   #tcp: TcpWebSocket | undefined;
@@ -112,6 +113,18 @@ export class InFlight implements IngressHandler, ForwardOwner, ActiveExchange {
     this.#decision = decision.action === "bypass" ? "bypass" : decision.outcome;
     this.#decidedAtMs = this.#services.clock.monotonic();
     if (decision.outcome === "deny" && decision.cause !== undefined) this.#services.onFault(this.requestId, decision.cause);
+  }
+
+  /** Whether it is a preflight that goes on to the origin: no policy let it through, but the application's `cors` (R-H6). */
+  get preflight(): boolean {
+    return this.#preflight;
+  }
+
+  passedPreflight(): void {
+    this.#preflight = true;
+    this.#decision = "bypass";
+    this.#reason = "preflight";
+    this.#decidedAtMs = this.#services.clock.monotonic();
   }
 
   /** Answers with a refusal of the table. */

@@ -237,7 +237,10 @@ function preflight(step: Step, cors: CorsConfig): void {
   // Nobody is behind it yet: a field that makes another request of it would reach the origin undecided (R-A12).
   if (cors.preflight === "forward" && canonical.methodOverride)
     return request.answerRefusal("deny", "ERR_ACCESS_DENIED", "method-override");
-  if (cors.preflight === "forward") return forward(step, NOBODY, factsOf(step, undefined), true);
+  if (cors.preflight === "forward") {
+    request.passedPreflight();
+    return forward(step, NOBODY, factsOf(step, undefined), true);
+  }
   request.answerOwn(204, preflightAnswer(fields, application.config.allowedOrigins, cors));
 }
 

@@ -7,10 +7,11 @@ import { isTooOld } from "../authn/session-length.ts";
 import type { Session } from "../authn/session.ts";
 import type { VerdictLook, Verdicts } from "../authz/external/verdicts.ts";
 import { noExternal } from "../authz/facts.ts";
+import type { CanonicalRequest } from "./canonicalise.ts";
 import { certificateFactOf } from "./client-certificate.ts";
 import type { InFlight } from "./in-flight.ts";
 import { sessionLengths } from "./session-use.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Application, Runtime } from "./runtime.ts";
 
 /** How often everything is looked at again: bounds how long an expired token or a closed time window keeps a stream. */
 export const REDECIDE_INTERVAL_MS = 15_000;
@@ -57,21 +58,30 @@ export function stillAllowed(
   missing: VerdictLook[] = [],
 ): boolean {
   const { canonical, facts, application } = request;
-  if (canonical === undefined || facts === undefined || application === undefined) return true;
+  if (canonical === undefined || application === undefined) return true;
+  if (request.preflight) return routeNow(runtime, canonical, application)?.config.cors?.preflight === "forward";
+  if (facts === undefined) return true;
   const now = facts.identity === undefined ? undefined : current(facts.identity);
   if (facts.identity !== undefined && now === undefined) return false;
-  const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
-  if (route.kind !== "application" || route.application.tunnel !== application.tunnel || route.application.service !== application.service)
-    return false;
+  const published = routeNow(runtime, canonical, application);
+  if (published === undefined) return false;
   const nowMs = clock.now();
   // A certificate that was verified by authorities which have changed is not known any more.
   const clientCertificate = certificateFactOf(request.exchange.request, runtime.clientAuthorities.of(canonical.hostname), nowMs);
-  const look = verdicts.look(route.application, now?.identity);
+  const look = verdicts.look(published, now?.identity);
   const external = look?.lookup ?? noExternal;
   const factsNow = { ...facts, identity: now?.identity, countryOf: runtime.countryOf, nowMs, clientCertificate, external };
-  const decision = runtime.decisions.decide(route.application.policies, factsNow);
+  const decision = runtime.decisions.decide(published.policies, factsNow);
   if (look !== undefined && look.missing.size > 0) missing.push(look);
   if (decision.outcome !== "allow") return false;
   if (now?.session === undefined || decision.action === "bypass") return true;
-  return !isTooOld(now.session, sessionLengths(runtime, route.application, decision), factsNow.nowMs) && used(now.session);
+  return !isTooOld(now.session, sessionLengths(runtime, published, decision), factsNow.nowMs) && used(now.session);
+}
+
+/** The application that the request belongs to now; undefined when it would go elsewhere, or nowhere. */
+function routeNow(runtime: Runtime, canonical: CanonicalRequest, application: Application): Application | undefined {
+  const route = runtime.routes.find(canonical.hostname, canonical.target.readings);
+  if (route.kind !== "application") return undefined;
+  const { tunnel, service } = route.application;
+  return tunnel === application.tunnel && service === application.service ? route.application : undefined;
 }

@@ -206,6 +206,10 @@ export class MuxConnection implements TransportReceiver, FrameSink, StreamHost, 
     return this.#streams.size > 0;
   }
 
+  get arrivingBytes(): number {
+    return this.#transport.arrivingBytes;
+  }
+
   sendPing(payload: Buffer): void {
     this.#control(FrameType.PING, payload);
   }

@@ -7,6 +7,7 @@ class Bench {
   readonly pings: Buffer[] = [];
   readonly liveness: Liveness;
   busy = false;
+  arrivingBytes = 0;
   deadAtMs: number | undefined;
 
   constructor() {
@@ -56,6 +57,19 @@ class LateClock extends ManualClock {
 }
 
 describe("liveness", () => {
+  it("takes a message that is still arriving for life, however slow the line (64 kbit/s), and its standstill for silence", () => {
+    const bench = new Bench();
+    bench.talk(3_000);
+    for (let i = 0; i < 60; i++) {
+      bench.arrivingBytes += 8_000;
+      bench.clock.advance(1_000);
+    }
+    expect(bench.deadAtMs).toBeUndefined();
+    const fromMs = bench.clock.monotonic();
+    bench.clock.advance(20_000);
+    expect((bench.deadAtMs ?? Infinity) - fromMs).toBeLessThanOrEqual(14_000);
+  });
+
   it("notices a peer that falls silent at any moment within 14 s, and not before 8 s (R-L8)", () => {
     for (let talkMs = 0; talkMs <= 9_000; talkMs += 500) {
       const bench = new Bench();

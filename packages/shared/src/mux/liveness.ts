@@ -14,6 +14,8 @@ export interface LivenessHost {
   sendPing(payload: Buffer): void;
   /** Whether streams are open: then the round trip is measured although the peer is heard. */
   readonly busy: boolean;
+  /** Bytes there are of a message that is still arriving: while they grow the peer is alive, however slow its line. */
+  readonly arrivingBytes: number;
   /** The peer has been silent for {@link LIVENESS_TIMEOUT_MS}. */
   onDead(): void;
 }
@@ -25,6 +27,7 @@ export class Liveness {
   #heardAtMs: number;
   #heardSinceTick = true;
   #silentTicks = 0;
+  #arrivedBytes = 0;
   #sequence = 0;
   #pingedAtMs = -1;
   #stopped = false;
@@ -65,7 +68,10 @@ export class Liveness {
 
   #tick(): void {
     const nowMs = this.#clock.monotonic();
-    const heard = this.#heardSinceTick;
+    // Without a whole message since the last look it is the same one that grows.
+    const { arrivingBytes } = this.#host;
+    const heard = this.#heardSinceTick || arrivingBytes > this.#arrivedBytes;
+    this.#arrivedBytes = arrivingBytes;
     this.#heardSinceTick = false;
     if (heard) {
       this.#heardAtMs = nowMs;

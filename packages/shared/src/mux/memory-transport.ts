@@ -23,6 +23,7 @@ class MemoryEnd implements MemoryTransport {
   #closed = false;
   bufferedBytes = 0;
   bytesReceived = 0;
+  arrivingBytes = 0;
   bytesSent = 0;
   maxMessageBytes = Number.POSITIVE_INFINITY;
 

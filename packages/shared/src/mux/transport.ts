@@ -19,6 +19,8 @@ export interface Transport {
   send(message: Uint8Array, sent?: () => void): void;
   /** Bytes accepted by send() that the kernel has not taken yet. */
   readonly bufferedBytes: number;
+  /** Bytes there are of a message that has begun to arrive; 0 between messages. Over a slow line it may take a minute. */
+  readonly arrivingBytes: number;
   /** Bytes received and sent over the life of the transport, for metrics. */
   readonly bytesReceived: number;
   readonly bytesSent: number;

@@ -56,6 +56,11 @@ export class WsMessages {
     return this.#headerBytes === 0 && this.#leftBytes === 0;
   }
 
+  /** Octets there are of a binary message that is not whole yet. */
+  get arrivingBytes(): number {
+    return this.#assembly === undefined ? 0 : this.#assembledBytes;
+  }
+
   /** Throws away all that comes from now on. */
   stop(): void {
     this.#stopped = true;

@@ -72,6 +72,10 @@ class WsTransport implements Transport, MessageOwner {
     return buffered;
   }
 
+  get arrivingBytes(): number {
+    return this.#messages.arrivingBytes;
+  }
+
   send(message: Uint8Array, sent?: () => void): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.bytesSent += message.length;
