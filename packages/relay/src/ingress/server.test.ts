@@ -1,9 +1,10 @@
 import { request as httpsRequest } from "node:https";
 import { connect as tlsConnect, type TLSSocket } from "node:tls";
 import { once } from "node:events";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { ManualClock, systemClock } from "@sallyport/shared/clock";
 import { Secret } from "@sallyport/shared/secret";
+import { ClientAuthorities } from "./client-authorities.ts";
 import { createIngressServer, refuseInsecureParser, type RefusedConnection } from "./server.ts";
 import { answer, Exchanges, makeCertificate, RawVisitor, startServer, stopServers } from "./test-support.ts";
 import type { Certificate } from "./tls.ts";
@@ -244,6 +245,49 @@ describe("connections", () => {
     expect(await new RawVisitor(port).send(GET).all()).toBe("");
     expect(await new RawVisitor(port).send("PROXY TCP4 203.0.113.7").all()).toBe("");
     expect(refused.map(({ reason, detail }) => `${reason} ${detail ?? ""}`)).toEqual(["proxy-header malformed", "proxy-header timeout"]);
+  });
+
+  it("are bounded in time and bytes while the relay looks for the server name, also behind a PROXY header (A23)", async () => {
+    const refused: RefusedConnection[] = [];
+    const certificate = makeCertificate("a.test");
+    const application = { hostname: "b.test", clientCertificates: { ca: [certificate.certPem], crl: [], id: "one" } };
+    const authorities = new ClientAuthorities({ authUrl: { hostname: "auth.test" }, applications: [application] } as never);
+    const exchanges = new Exchanges();
+    const { port, server } = await startServer({
+      listeners: [{ host: HOST, port: 0, proxyProtocol: true, tls: { certificates: [certificate], authorities } }],
+      limits: { headerTimeoutMs: 200 },
+      onExchange: (exchange) => {
+        exchanges.onExchange(exchange);
+        exchange.closeConnectionAfter();
+        answer(exchange);
+      },
+      onConnectionRefused: (connection) => void refused.push(connection),
+    });
+    const proxy = "PROXY TCP4 203.0.113.7 192.0.2.1 4711 443\r\n";
+    // Nothing, the beginning of a record, a plain request, and records that never become a hello.
+    expect(await new RawVisitor(port).send(proxy).all()).toBe("");
+    expect(await new RawVisitor(port).send(proxy).send("\x16\x03\x01\x02\x00\x01").all()).toBe("");
+    await new RawVisitor(port).send(proxy).send(GET).all();
+    await new RawVisitor(port)
+      .send(proxy)
+      .send(`\x16\x03\x01\x40\x00\x01\x00\x3f\x00${"x".repeat(20_000)}`)
+      .all();
+    expect(refused.slice(0, 2).map(({ reason, detail, peer }) => `${reason} ${detail ?? ""} ${peer.address}`)).toEqual(
+      Array(2).fill("tls ERR_TLS_HANDSHAKE_TIMEOUT 203.0.113.7"),
+    );
+    expect(refused.slice(2).map(({ reason }) => reason)).toEqual(["tls", "tls"]);
+    for (const servername of ["a.test", "b.test"]) {
+      const visitor = new RawVisitor(port, { reads: false }).send(proxy);
+      const socket = tlsConnect({ socket: visitor.socket, servername, rejectUnauthorized: false });
+      socket.on("end", () => socket.end());
+      socket.write(GET);
+      expect(await collect(socket)).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    expect(exchanges.list.map(({ exchange }) => [exchange.request.peer.address, exchange.request.clientCheck?.fact])).toEqual([
+      ["203.0.113.7", undefined],
+      ["203.0.113.7", { kind: "none" }],
+    ]);
+    await vi.waitFor(() => expect(server.stats().connections).toBe(0));
   });
 
   it("on a redirecting listener get 308 to the configured URL, and 421 where there is none", async () => {
