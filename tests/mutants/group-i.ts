@@ -24,10 +24,10 @@ export const GROUP_I: readonly Mutant[] = [
   },
   {
     id: "R-I2",
-    off: "a revoked service token goes on",
-    file: `${RELAY}ingress/redecide.ts`,
-    find: "if (facts.identity !== undefined && now === undefined) return false;",
-    replace: "",
+    off: "what a program has open outlives its token",
+    file: `${RELAY}authn/service-token.ts`,
+    find: "return token !== undefined && token.revokedAt === undefined && token.disabledAt === undefined && clock.now() < token.expiresAt;",
+    replace: "return token !== undefined && clock.now() < token.expiresAt;",
     tests: ["tests/conformance/r-i02-programs.test.ts"],
   },
   {

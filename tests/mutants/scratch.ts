@@ -31,7 +31,10 @@ export function createScratch(from: string): Scratch {
     copyFileSync(join(from, file), join(root, file));
   }
   linkPackages(from, root);
-  return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
+  const remove = (): void => rmSync(root, { recursive: true, force: true });
+  // Also when somebody ends the run in the middle.
+  process.once("exit", remove);
+  return { root, [Symbol.dispose]: remove };
 }
 
 /** What is installed from elsewhere is shared; what is a workspace package must lead into the copy. */
