@@ -120,7 +120,7 @@ async function attackConnector(sessions: readonly Session[], random: Random): Pr
 function listen(transport: MemoryTransport, onFrame: (type: number, payload: Buffer) => void): void {
   transport.setReceiver({
     onMessage: (message) =>
-      readFrames(message, { onFrame: (type, _end, _id, bytes, start, stop) => onFrame(type, bytes.subarray(start, stop)) }),
+      readFrames(message, { onFrame: (type, _end, _id, bytes, start, stop) => onFrame(type, Buffer.from(bytes.subarray(start, stop))) }),
     onInvalidMessage: () => undefined,
     onDrain: () => undefined,
     onClose: () => undefined,

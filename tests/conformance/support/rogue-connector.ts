@@ -63,7 +63,8 @@ export class RogueConnector implements AsyncDisposable {
     transport.setReceiver({
       onMessage: (message) =>
         readFrames(message, {
-          onFrame: (type, end, stream, bytes, start, stop) => this.#frame({ type, end, stream, payload: bytes.subarray(start, stop) }),
+          onFrame: (type, end, stream, bytes, start, stop) =>
+            this.#frame({ type, end, stream, payload: Buffer.from(bytes.subarray(start, stop)) }),
         }),
       onInvalidMessage: () => {},
       onDrain: () => {},
