@@ -94,7 +94,13 @@ export const IMPORT_RULES: readonly ImportRule[] = [
   },
   {
     files: PRODUCT,
-    except: [`${RELAY}authn/`, `${RELAY}authz/assertion`, `${RELAY}authz/access-assertion`, `${RELAY}authz/external/`, `${CONNECTOR}origin/verify`],
+    except: [
+      `${RELAY}authn/`,
+      `${RELAY}authz/assertion`,
+      `${RELAY}authz/access-assertion`,
+      `${RELAY}authz/external/`,
+      `${CONNECTOR}origin/verify`,
+    ],
     forbidden: ["jose"],
     why: "tokens are made and read in few places (tokens, assertion, verify), each with one kind and one algorithm list (R-G3)",
   },
