@@ -60,9 +60,9 @@ describe.concurrent("R-D11: either refused, or one request equal to the decided 
     if (origin === undefined) return context.skip(true, missing.get(name));
     for (const protocol of ["HTTP/1.1", "HTTP/2"] as const) {
       const report = await runLane(bed, origin, corpusFor(name), protocol);
-      const { sent, refused, seenAsDecided, refusedByOrigin, wrong } = report;
+      const { sent, refused, seenAsDecided, unseen, wrong } = report;
       console.info(
-        `${name}, ${protocol}: ${sent} sent, ${refused} refused, ${seenAsDecided} seen as decided, ${refusedByOrigin} refused by the origin`,
+        `${name}, ${protocol}: ${sent} sent, ${refused} refused, ${seenAsDecided} seen as decided, ${unseen} broken off or refused by the origin`,
       );
       expect(wrong).toEqual([]);
       expect(seenAsDecided).toBeGreaterThanOrEqual(LEAST_SEEN[protocol]);

@@ -1,7 +1,7 @@
 // Many hostile connections at once, from a process of their own and from many addresses of 127.0.0.0/8, so that neither the test's
 // event loop nor the cap per address hides what the relay does. Must not import product code.
 
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Program } from "./program.ts";
 import { eventually } from "./scratch.ts";
 
@@ -34,7 +34,7 @@ export class Attack implements AsyncDisposable {
   readonly #program: Program;
 
   constructor(options: AttackOptions) {
-    const args = [join(import.meta.dirname, "attacker-process.ts"), JSON.stringify(options)];
+    const args = [fileURLToPath(new URL("./attacker-process.ts", import.meta.url)), JSON.stringify(options)];
     this.#program = new Program({ name: "attacker", command: process.execPath, args });
   }
 

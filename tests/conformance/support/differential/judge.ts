@@ -26,8 +26,8 @@ export interface Evidence {
 export interface Verdict {
   readonly refused: number;
   readonly seenAsDecided: number;
-  /** Decided, and refused by the origin before anything that tells. */
-  readonly refusedByOrigin: number;
+  /** Decided, but taken back before its end (bodies that break), or refused by the origin before anything that tells. */
+  readonly unseen: number;
   readonly wrong: readonly string[];
 }
 
@@ -36,7 +36,7 @@ const OWN_FIELDS: ReadonlySet<string> = new Set(["host", "connection", "content-
 
 export function judge({ sent, opened, seen, refusals }: Evidence): Verdict {
   const wrong: string[] = [];
-  const tally = { refused: 0, seenAsDecided: 0, refusedByOrigin: 0 };
+  const tally = { refused: 0, seenAsDecided: 0, unseen: 0 };
   const seenBy = groupBy(seen, ({ marker }) => marker);
   const openedBy = groupBy(opened, (head) => valueOf(head.fields, "x-case"));
   const known = new Set(sent.flatMap(({ marker }) => [marker, nextMarker(marker)]));
@@ -55,7 +55,7 @@ export function judge({ sent, opened, seen, refusals }: Evidence): Verdict {
     if (nexts.length === 1 && one.fate.kind === "refused") wrong.push(`${one.id}: the connection went on after a refusal`);
     if (heads.length === 0) tally.refused++;
     else if (requests.length === 1) tally.seenAsDecided++;
-    else tally.refusedByOrigin++;
+    else tally.unseen++;
   }
   if (nameless.length > 0) wrong.push(`the origin saw requests without a marker: ${JSON.stringify(nameless)}`);
   return { ...tally, wrong };
