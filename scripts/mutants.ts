@@ -13,7 +13,7 @@ import { MUTANTS } from "../tests/mutants/all.ts";
 import type { Mutant } from "../tests/mutants/mutant.ts";
 import { tryMutant, tryUnchanged, type Verdict } from "../tests/mutants/run.ts";
 import { createScratch, type Scratch } from "../tests/mutants/scratch.ts";
-import { root, since } from "./lib/run.ts";
+import { root, run, since } from "./lib/run.ts";
 
 interface Outcome {
   readonly mutant: Mutant;
@@ -47,6 +47,11 @@ async function main(): Promise<number> {
   if (queue.length === 0) {
     process.stderr.write("no mutant is chosen by these options\n");
     return 2;
+  }
+  const built = await run("tsc", ["-b", "packages/relay", "packages/connector"], { capture: true });
+  if (built.code !== 0) {
+    process.stderr.write(built.output);
+    return 1;
   }
   using stack = new DisposableStack();
   const copies = Array.from({ length: Math.min(jobs(), queue.length) }, () => stack.use(createScratch(root)));

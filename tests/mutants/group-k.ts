@@ -23,6 +23,7 @@ export const GROUP_K: readonly Mutant[] = [
     find: 'onEvent({ type: "connected", connection });',
     replace: "",
     tests: [`${CASES}r-k02-replicas.test.ts`],
+    built: true,
   },
   {
     id: "R-K3",

@@ -13,6 +13,8 @@ export interface Mutant {
   readonly replace: string;
   /** Test files, from the root. */
   readonly tests: readonly string[];
+  /** Its tests start the built programs: they are compiled with the guard switched off. Default false. */
+  readonly built?: true;
 }
 
 /** A requirement whose guard is nothing that one patch could switch off. */

@@ -1,6 +1,6 @@
 // Runs the tests of one mutant in a scratch copy, and says whether they noticed.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Mutant, patched } from "./mutant.ts";
@@ -36,10 +36,18 @@ export async function tryMutant(root: string, mutant: Mutant): Promise<Verdict> 
     return { kind: "unclear", why: (error as Error).message };
   }
   try {
+    if (mutant.built === true) compile(root);
     return await judge(root, mutant.id, mutant.tests);
   } finally {
     writeFileSync(file, source);
+    if (mutant.built === true) compile(root);
   }
+}
+
+/** Programs of a mutant that does not compile stay as they were, and it survives. */
+function compile(root: string): void {
+  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+  spawnSync(process.execPath, [compiler, "-b", "packages/relay", "packages/connector"], { cwd: root });
 }
 
 /** The tests that name any of `ids` in the unchanged copy: undefined when all pass, else what does not. */

@@ -30,6 +30,11 @@ export function createScratch(from: string): Scratch {
     mkdirSync(dirname(join(root, file)), { recursive: true });
     copyFileSync(join(from, file), join(root, file));
   }
+  // Programs that some cases start: as they are, compiled again for the mutants that say so.
+  for (const name of ["shared", "relay", "connector"]) {
+    const built = join("packages", name, "dist");
+    if (existsSync(join(from, built))) cpSync(join(from, built), join(root, built), { recursive: true });
+  }
   linkPackages(from, root);
   const remove = (): void => rmSync(root, { recursive: true, force: true });
   // Also when somebody ends the run in the middle.
