@@ -1,11 +1,14 @@
 // Our side with everything on: the built relay and connector with an application behind policies, a person's application
 // token in the cookie of every request, the assertion added and verified, records and metrics written.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { startConnector } from "../../tests/harness/connector.ts";
 import type { Connector, ConnectorOptions } from "../../tests/harness/connector.ts";
+import { openMailbox, type Mailbox } from "../../tests/harness/mailbox.ts";
 import { startRelay } from "../../tests/harness/relay.ts";
 import type { Relay, RelayOptions } from "../../tests/harness/relay.ts";
+import { scratchFolder } from "../../tests/harness/scratch.ts";
 import { Visitor } from "../../tests/harness/sign-in.ts";
 import type { Authority } from "../../tests/harness/tls.ts";
 import type { Side } from "../measure/side.ts";
@@ -13,15 +16,14 @@ import type { Side } from "../measure/side.ts";
 /** Beyond what the memory rows open from one address. */
 const LIMITS = { connectionsPerAddress: 40_000, streamsPerTunnel: 40_000, streamsPerIdentity: 40_000 };
 const MAX_ORIGIN_CONNECTIONS = 40_000;
-const ACCESS = {
-  identityProviders: [{ name: "email", type: "one-time-pin", delivery: "terminal" }],
-  policies: [
-    { name: "programs", action: "service", include: [{ anyServiceToken: true }] },
-    { name: "staff", action: "allow", include: [{ emailDomain: "example.com" }] },
-  ],
-};
 /** The one for programs is looked at first, and says nothing of a person. */
-const POLICIES = ACCESS.policies.map(({ name }) => name);
+const POLICIES = [
+  { name: "programs", action: "service", include: [{ anyServiceToken: true }] },
+  { name: "staff", action: "allow", include: [{ emailDomain: "example.com" }] },
+];
+
+/** The code stands on a line of its own. */
+const CODE_IN_MAIL = /^ {4}([0-9]+)\r?$/m;
 
 export interface OursOptions {
   /** Origin port by path prefix: "/" and others. */
@@ -57,12 +59,13 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
         };
   const applications = Object.keys(options.origins).map((path) => ({
     name: serviceName(path),
-    policies: POLICIES,
+    policies: POLICIES.map(({ name }) => name),
   }));
+  const mailbox = await openMailbox(stack);
   const tls = authority && (await authority.issue("relay", ["*.relay.localhost", "127.0.0.1"]));
   const relay = await startRelay(stack, {
     applications,
-    config: { limits: LIMITS, ...ACCESS },
+    config: { limits: LIMITS, policies: POLICIES, identityProviders: [codesByMail(stack, mailbox)] },
     ...(tls && { tls }),
     ...profiled("relay"),
     ...options.relay,
@@ -76,7 +79,7 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
   const env = authority && { env: { NODE_EXTRA_CA_CERTS: authority.caFile } };
   const connector = await startConnector(stack, relay, { services, ...env, ...profiled("connector"), ...options.connector });
   const visitor = new Visitor(relay, authority && readFileSync(authority.caFile, "utf8"));
-  await visitor.signIn("app", "/", "visitor@example.com");
+  await visitor.signIn("app", "/", "visitor@example.com", async () => CODE_IN_MAIL.exec(await mailbox.next())?.[1] ?? "");
   const headersOf: Record<string, Readonly<Record<string, string>>> = {};
   for (const path of Object.keys(options.origins)) {
     const name = serviceName(path);
@@ -91,6 +94,13 @@ export async function startOurs(stack: AsyncDisposableStack, options: OursOption
     headers: headersOf["/"] ?? {},
     headersOf,
   };
+}
+
+/** A person signs in with a code by mail, over http and over https alike. */
+function codesByMail(stack: AsyncDisposableStack, mailbox: Mailbox): unknown {
+  const file = join(scratchFolder(stack, "sallyport-bench-smtp"), "smtp-url");
+  writeFileSync(file, mailbox.url, { mode: 0o600 });
+  return { name: "email", type: "one-time-pin", smtp: { url: { file }, from: "door@example.com" } };
 }
 
 function serviceName(path: string): string {

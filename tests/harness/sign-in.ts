@@ -51,11 +51,16 @@ export class Visitor {
     return answer;
   }
 
-  async signIn(application: string, path: string, email: string): Promise<void> {
+  /** @param readCode where the code is to be found; default: on the relay's terminal */
+  async signIn(application: string, path: string, email: string, readCode?: () => Promise<string>): Promise<void> {
     await this.open(application, path);
     await this.submit({ email });
+    await this.submit({ pin: await (readCode ?? (() => this.#codeOnTerminal(email)))() });
+  }
+
+  async #codeOnTerminal(email: string): Promise<string> {
     const line = await this.#relay.program.line(new RegExp(`^Code for ${email.replaceAll(".", "\\.")} `));
-    await this.submit({ pin: SIGN_IN_CODE.exec(line)?.[2] ?? "" });
+    return SIGN_IN_CODE.exec(line)?.[2] ?? "";
   }
 
   async signOut(): Promise<void> {
